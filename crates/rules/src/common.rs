@@ -1,0 +1,122 @@
+//! Fixes and readings that several rules share.
+
+use crate::{Container, Context, Fix, Pod, Site, Written};
+use manifest::{Node, Path};
+
+/// `allowPrivilegeEscalation: false`, which the API server refuses beside `privileged: true` and
+/// beside the capability `SYS_ADMIN`.
+pub(crate) fn escalation_off(pod: &Pod<'_>, container: &Container<'_>) -> Fix {
+    let path = |keys: &[&str]| container.path(pod, keys);
+    let added = path(&["securityContext", "capabilities", "add"]);
+    Fix::unsafe_because("setuid programs such as sudo, su or ping can no longer gain rights")
+        .set(path(&["securityContext", "allowPrivilegeEscalation"]), Written::rule(false))
+        .requires_not(path(&["securityContext", "privileged"]), true)
+        .requires_lacks(added.clone(), "SYS_ADMIN")
+        .requires_lacks(added, "CAP_SYS_ADMIN")
+}
+
+/// Whether a capability list names this capability, with or without the prefix `CAP_`.
+pub(crate) fn names_capability(entry: &str, name: &str) -> bool {
+    entry == name || entry.strip_prefix("CAP_") == Some(name)
+}
+
+/// `capabilities.drop: [ALL]`, keeping what is added.
+pub(crate) fn drop_all(pod: &Pod<'_>, container: &Container<'_>) -> Fix {
+    Fix::unsafe_because(
+        "entry points that change file owners, bind ports below 1024 or switch user fail without \
+         the capability they use",
+    )
+    .append(
+        container.path(pod, &["securityContext", "capabilities", "drop"]),
+        Written::rule("ALL"),
+        &[],
+    )
+}
+
+/// Takes an entry out of `capabilities.add`.
+pub(crate) fn remove_added(pod: &Pod<'_>, container: &Container<'_>, entry: &str) -> Fix {
+    Fix::unsafe_because("the workload loses the kernel right that it asks for")
+        .remove_item(container.path(pod, &["securityContext", "capabilities", "add"]), entry)
+}
+
+/// The place of an entry of `capabilities.add` or `capabilities.drop`.
+pub(crate) fn capability_site(
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    list: &str,
+    index: usize,
+) -> Site {
+    let keys = ["securityContext", "capabilities", list];
+    let mut site = container.site(pod, &keys);
+    site.path = site.path.index(index);
+    if let Some(item) = container.node.at(&keys).and_then(|list| list.item(index)) {
+        site.span = item.span();
+    }
+    site
+}
+
+/// The user id that a container runs with, as far as the manifest says.
+pub(crate) fn effective_user(pod: &Pod<'_>, container: &Container<'_>) -> Option<i64> {
+    container.effective_security_field(pod, "runAsUser").and_then(Node::as_i64)
+}
+
+/// `runAsNonRoot: true` for a container that leaves it open or denies it.
+///
+/// Written at pod level when no container says otherwise. Safe when every container it then
+/// covers already has a user id above nought: the flag changes nothing for them.
+pub(crate) fn non_root(pod: &Pod<'_>, container: &Container<'_>, cx: &Context<'_, '_>) -> Fix {
+    let says_false =
+        |c: &Container<'_>| c.security_field("runAsNonRoot").and_then(Node::as_bool) == Some(false);
+    let pod_level = !pod.containers.iter().any(says_false);
+    let is_covered =
+        |c: &&Container<'_>| pod_level || c.index == container.index && c.role == container.role;
+    let covered = || pod.containers.iter().filter(is_covered);
+    let known = covered().all(|c| effective_user(pod, c).is_some_and(|uid| uid > 0));
+    let mut fix = if known {
+        Fix::safe()
+    } else {
+        Fix::unsafe_because(
+            "an image whose user is root or has only a name does not start; files owned by root \
+             may become unreadable",
+        )
+    };
+    let path = |key: &str| match pod_level {
+        true => pod.path(&["securityContext", key]),
+        false => container.path(pod, &["securityContext", key]),
+    };
+    fix = fix.set(path("runAsNonRoot"), Written::rule(true));
+    if effective_user(pod, container).is_none() {
+        let values = &cx.settings.values;
+        let uid = match pod_level {
+            true => values.run_as_user(cx.object, None),
+            false => values.run_as_user(cx.object, Some(container)),
+        };
+        if let Some(uid) = uid {
+            fix = fix.set(path("runAsUser"), uid);
+        }
+    }
+    // A pod that runs as root by number would not start; another rule may mend the number.
+    for other in covered() {
+        let own = other.security_field("runAsUser").is_some();
+        let user = match own {
+            true => other.path(pod, &["securityContext", "runAsUser"]),
+            false => pod.path(&["securityContext", "runAsUser"]),
+        };
+        fix = fix.requires_not(user, 0);
+    }
+    fix
+}
+
+/// The seccomp type of a pod spec or container when it is set to something that the Pod Security
+/// Standards do not allow.
+pub(crate) fn bad_seccomp<'a>(holder: Node<'a>) -> Option<&'a str> {
+    let profile = holder.at(&["securityContext", "seccompProfile"])?;
+    let kind = profile.get("type").and_then(Node::as_str).unwrap_or("");
+    (!profile.is_null() && !matches!(kind, "RuntimeDefault" | "Localhost")).then_some(kind)
+}
+
+/// `type: RuntimeDefault` in the seccomp profile at this path.
+pub(crate) fn runtime_default_seccomp(profile: Path) -> Fix {
+    Fix::unsafe_because("programs that need a blocked system call (mount, bpf, keyctl) fail")
+        .set(profile.key("type"), Written::rule("RuntimeDefault"))
+}

@@ -1,0 +1,28 @@
+//! The rule catalogue: what is wrong in a Kubernetes object, and the smallest edit that cures it.
+//!
+//! A rule is one file in `src/catalogue`. This crate knows nothing of files, clusters or models:
+//! it looks at parsed objects and reports findings with a remedy. See `CONTRIBUTING.md` for how to
+//! add a rule.
+
+mod common;
+mod context;
+mod engine;
+mod finding;
+pub mod image;
+mod object;
+pub mod pod_security;
+pub mod quantity;
+mod rule;
+pub mod selector;
+mod set;
+mod settings;
+mod values;
+
+pub use context::Context;
+pub use engine::{check_object, check_set_rules};
+pub use finding::{Condition, Edit, Finding, Fix, Remedy, Written};
+pub use object::{Container, Object, Pod, Role, Site, objects};
+pub use rule::{Check, Entry, Rule, Scope, all, by_id};
+pub use set::Set;
+pub use settings::{Profile, Selection, SelectionError, Settings};
+pub use values::{Match, Resources, ScopedValues, Values};
