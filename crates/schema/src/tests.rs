@@ -232,7 +232,7 @@ fn schemas_are_shared_between_threads() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                assert_eq!(schemas.validate_for(Version::LATEST, &object), Outcome::Valid)
+                assert_eq!(schemas.validate_for(Version::LATEST, &object), Outcome::Valid);
             });
         }
     });
