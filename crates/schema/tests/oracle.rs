@@ -136,7 +136,7 @@ fn damage(value: &mut Value, random: &mut Random, depth: usize) {
                     fields.insert(format!("{key}x"), moved);
                 }
                 _ if stays => {
-                    damage(fields.get_mut("metadata").unwrap_or(&mut Value::Null), random, 1)
+                    damage(fields.get_mut("metadata").unwrap_or(&mut Value::Null), random, 1);
                 }
                 _ => damage(&mut fields[key], random, depth + 1),
             }
