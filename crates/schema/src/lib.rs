@@ -1,0 +1,124 @@
+//! Would the API server read this object?
+//!
+//! Schemas of several Kubernetes versions are embedded, and CustomResourceDefinitions can be
+//! added. An object is judged as a server with strict field validation judges it when it decodes:
+//! unknown fields, wrong types, missing required fields, values outside an enum, malformed
+//! quantities. What admission and the server's own validation code refuse beyond that is the
+//! business of a dry-run.
+//!
+//! ```
+//! use schema::{Outcome, Schemas, Version};
+//! let schemas = Schemas::new(&[Version::LATEST]);
+//! let object = serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "dta": {}});
+//! let Outcome::Invalid(faults) = schemas.validate_for(Version::LATEST, &object) else { return };
+//! assert_eq!(faults[0].message, "unknown field \"dta\" (did you mean data?)");
+//! ```
+
+mod bundle;
+mod convert;
+mod crd;
+mod fault;
+mod scalar;
+mod version;
+
+pub use crd::CrdError;
+pub use fault::Fault;
+pub use version::{UnknownVersion, Version};
+
+use bundle::{Bundle, KindKey};
+use crd::CustomKind;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// Field name to the sets of keys that identify an item of a list of that name, as JSON; over all
+/// embedded versions.
+pub const LIST_MAP_KEYS: &str = include_str!("../data/list-map-keys.json");
+
+/// What one version says of one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing to object to.
+    Valid,
+    /// The server would refuse it; never empty.
+    Invalid(Vec<Fault>),
+    /// The version has no such kind and no CustomResourceDefinition for it was added, so nothing
+    /// can be said. This is not a pass.
+    Unknown {
+        /// `apiVersion` of the object; empty when it has none.
+        api_version: String,
+        /// `kind` of the object; empty when it has none.
+        kind: String,
+    },
+}
+
+/// Schemas of some Kubernetes versions and custom resources.
+///
+/// Nothing is unpacked or compiled before it is needed; what is compiled is shared by all threads.
+pub struct Schemas {
+    versions: Vec<(Version, OnceLock<Option<Bundle>>)>,
+    custom: HashMap<KindKey, CustomKind>,
+}
+
+impl Schemas {
+    /// Schemas of the given versions; a version given twice counts once.
+    #[must_use]
+    pub fn new(versions: &[Version]) -> Self {
+        let mut unique = versions.to_vec();
+        unique.sort();
+        unique.dedup();
+        let versions = unique.into_iter().map(|version| (version, OnceLock::new())).collect();
+        Self { versions, custom: HashMap::new() }
+    }
+
+    /// Adds every served version of a CustomResourceDefinition, for all Kubernetes versions.
+    ///
+    /// # Errors
+    ///
+    /// When the object is no `apiextensions.k8s.io/v1` CustomResourceDefinition, or lacks what
+    /// the server requires of one.
+    pub fn add_crd(&mut self, crd: &Value) -> Result<(), CrdError> {
+        self.custom.extend(crd::served_kinds(crd)?);
+        Ok(())
+    }
+
+    /// The object judged by every version, oldest first.
+    #[must_use]
+    pub fn validate(&self, object: &Value) -> Vec<(Version, Outcome)> {
+        let judge = |(version, _): &(Version, _)| (*version, self.validate_for(*version, object));
+        self.versions.iter().map(judge).collect()
+    }
+
+    /// The object judged by one version; unknown when these schemas were not made for it.
+    #[must_use]
+    pub fn validate_for(&self, version: Version, object: &Value) -> Outcome {
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let key = (text("apiVersion").to_owned(), text("kind").to_owned());
+        match self.faults(version, &key, object) {
+            None => Outcome::Unknown { api_version: key.0, kind: key.1 },
+            Some(faults) if faults.is_empty() => Outcome::Valid,
+            Some(faults) => Outcome::Invalid(faults),
+        }
+    }
+
+    /// `None` when nothing is known of the kind.
+    fn faults(&self, version: Version, key: &KindKey, object: &Value) -> Option<Vec<Fault>> {
+        let bundle = self.bundle(version)?;
+        if let Some(validator) = bundle.validator(key) {
+            return Some(bundle.faults(&validator, object));
+        }
+        let custom = self.custom.get(key)?;
+        let validator = custom.validator.get_or_init(|| bundle.compile(&custom.schema));
+        let (schema, dropped) = (&custom.schema, custom.status_is_dropped);
+        Some(bundle.custom_faults(validator.as_ref()?, object, schema, dropped))
+    }
+
+    /// Embedded data that cannot be read leaves every kind of the version unknown.
+    fn bundle(&self, version: Version) -> Option<&Bundle> {
+        let (_, cell) = self.versions.iter().find(|(known, _)| *known == version)?;
+        cell.get_or_init(|| Bundle::load(version).ok()).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests;
