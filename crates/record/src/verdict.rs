@@ -130,14 +130,11 @@ pub enum Status {
     Advice,
     /// No patch: the fix cannot go together with what else the object says or gets.
     Withheld,
-    /// No patch: an ignore covers it.
-    Ignored,
 }
 
 impl Status {
     /// All statuses, in order.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Rejected, Self::Advice, Self::Withheld, Self::Ignored];
+    pub const ALL: [Self; 4] = [Self::Accepted, Self::Rejected, Self::Advice, Self::Withheld];
 
     /// The lower-case name used in every output.
     pub fn as_str(self) -> &'static str {
@@ -146,7 +143,6 @@ impl Status {
             Self::Rejected => "rejected",
             Self::Advice => "advice",
             Self::Withheld => "withheld",
-            Self::Ignored => "ignored",
         }
     }
 }

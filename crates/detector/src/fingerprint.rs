@@ -1,0 +1,66 @@
+use crate::Found;
+use rules::{Finding, Object};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::fmt::{self, Write as _};
+
+/// Identity of a finding across runs: a hash of rule, object and keyed path. Line numbers, the
+/// order of files and other files have no part in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fingerprint([u8; 16]);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the fingerprints of one object share.
+pub(crate) struct Identity(Sha256);
+
+impl Identity {
+    /// `ordinal` tells apart objects of the same identity in one file.
+    pub(crate) fn new(file: &str, object: &Object<'_>, ordinal: usize) -> Self {
+        let mut hash = Sha256::new();
+        let namespace = object.namespace.unwrap_or("");
+        for part in [file, object.group(), object.kind, namespace, object.name] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        hash.update(ordinal.to_le_bytes());
+        Self(hash)
+    }
+
+    /// Gives every finding its fingerprint. Findings of one rule at one place are numbered.
+    pub(crate) fn identify(&self, object: &Object<'_>, findings: Vec<Finding>) -> Vec<Found> {
+        let mut seen: HashMap<(&'static str, String), u32> = HashMap::new();
+        findings
+            .into_iter()
+            .map(|finding| {
+                let keyed_path = finding.path.keyed(object.root);
+                let number = seen.entry((finding.rule.id, keyed_path.clone())).or_default();
+                let fingerprint = self.fingerprint(finding.rule.id, &keyed_path, *number);
+                *number += 1;
+                Found { finding, keyed_path, fingerprint }
+            })
+            .collect()
+    }
+
+    fn fingerprint(&self, rule: &str, keyed_path: &str, number: u32) -> Fingerprint {
+        let mut hash = self.0.clone();
+        let mut text = String::with_capacity(rule.len() + keyed_path.len() + 4);
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{rule}\0{keyed_path}\0{number}");
+        hash.update(text);
+        let digest = hash.finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest[..16]);
+        Fingerprint(short)
+    }
+}

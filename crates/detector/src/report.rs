@@ -1,0 +1,65 @@
+use crate::{Fingerprint, Input};
+use manifest::{Source, Span};
+use record::{Detection, ObjectRef, Region};
+use rules::{Finding, Object};
+
+/// A finding with its identity.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What was found.
+    pub finding: Finding,
+    /// Where, by list-map keys, from the object's root.
+    pub keyed_path: String,
+    /// Who it is, across runs.
+    pub fingerprint: Fingerprint,
+}
+
+impl Found {
+    /// The record of this finding. `id` is its number in the run.
+    pub fn record(&self, id: String, input: &Input, object: &Object<'_>) -> Detection {
+        let rule = self.finding.rule;
+        let note = self.finding.note();
+        Detection {
+            id,
+            manifest_path: input.path.clone(),
+            manifest_yaml: None,
+            policy_id: rule.record_policy_id().to_owned(),
+            violation_text: self.finding.message.clone(),
+            rule: Some(rule.id.to_owned()),
+            fingerprint: Some(self.fingerprint.to_string()),
+            object: Some(object_ref(object)),
+            pointer: Some(object.prefix() + &self.finding.path.to_pointer()),
+            keyed_path: Some(self.keyed_path.clone()),
+            span: input.source.as_ref().ok().map(|source| region(source, &self.finding.span)),
+            severity: Some(rule.severity),
+            applicability: Some(self.finding.applicability()),
+            remedy: (!note.is_empty()).then(|| note.to_owned()),
+            aliases: rule.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+        }
+    }
+}
+
+/// Identity and place of an object, for records.
+pub fn object_ref(object: &Object<'_>) -> ObjectRef {
+    ObjectRef {
+        api_version: object.api_version.to_owned(),
+        kind: object.kind.to_owned(),
+        namespace: object.namespace.map(str::to_owned),
+        name: object.name.to_owned(),
+        document: object.document,
+        prefix: object.prefix(),
+    }
+}
+
+fn region(source: &Source, span: &Span) -> Region {
+    let start = source.position(span.start);
+    let end = source.position(span.end);
+    Region {
+        line: start.line,
+        column: start.column,
+        end_line: end.line,
+        end_column: end.column,
+        start: span.start,
+        end: span.end,
+    }
+}
