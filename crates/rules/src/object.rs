@@ -34,8 +34,8 @@ pub struct Site {
     pub span: Span,
 }
 
-/// Where the pod spec is, by kind. Version and group do not matter for where it is; objects of
-/// other groups that reuse the names are told apart by [`is_workload`].
+/// Where the pod spec is, by kind. Group and version do not matter: custom resources that reuse
+/// the name of a workload kind reuse its shape, and run the same pods.
 fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
     Some(match kind {
         "Pod" => &["spec"],
@@ -53,12 +53,6 @@ fn pod_path(kind: &str) -> Option<&'static [&'static str]> {
     })
 }
 
-/// Whether the group is one whose kinds run pods.
-fn is_workload(api_version: &str) -> bool {
-    let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    matches!(group, "" | "apps" | "batch" | "extensions" | "apps.openshift.io" | "argoproj.io")
-}
-
 impl<'a> Object<'a> {
     /// Reads the identity and the pod spec of a map; `None` when it is not a map with a kind.
     pub fn new(
@@ -71,9 +65,7 @@ impl<'a> Object<'a> {
         let api_version = root.get("apiVersion").and_then(Node::as_str).unwrap_or("");
         let metadata = root.get("metadata");
         let text = |key: &str| metadata.and_then(|map| map.get(key)).and_then(Node::as_str);
-        let pod = pod_path(kind)
-            .filter(|_| is_workload(api_version))
-            .and_then(|path| Pod::new(root, path));
+        let pod = pod_path(kind).and_then(|path| Pod::new(root, path));
         Some(Self {
             root,
             api_version,
