@@ -14,35 +14,64 @@ use crate::tree::{Anchor, EntryData, Kind, MERGE, NONE, NodeData, Style, Tree, s
 
 /// Reads one part of a file as YAML: its tree, or `None` without content, and its comments.
 pub(crate) fn read(text: &str, body: Span, limits: &Limits) -> ReadPart {
+    let mut outcome = attempt(text, &text[body.clone()], body.start, limits);
+    // Go takes tabs as indentation inside braces, the parser does not: show it blanks instead,
+    // byte for byte, so that every span stays true.
+    let mut detabbed: Option<String> = None;
+    for _ in 0..MOST_TAB_LINES {
+        let Err(Fault { offset, tabs_in_flow: true, .. }) = &outcome.0 else { break };
+        let shown = detabbed.take().unwrap_or_else(|| text[body.clone()].to_owned());
+        let Some(shown) = blank_tabs(&shown, offset - body.start) else { break };
+        outcome = attempt(text, &shown, body.start, limits);
+        detabbed = Some(shown);
+    }
+    let (parsed, comments) = outcome;
+    (parsed.map_err(|fault| located(text, fault.offset, fault.message)), comments)
+}
+
+/// Lines indented by tabs inside braces before we give up; each costs a parse.
+const MOST_TAB_LINES: usize = 200;
+
+/// Turns the tabs that indent the line of `at` into blanks.
+fn blank_tabs(shown: &str, at: usize) -> Option<String> {
+    let start = shown[..at].rfind('\n').map_or(0, |line| line + 1);
+    let (head, tail) = shown.split_at(start);
+    let width = tail.len() - tail.trim_start_matches([' ', '\t']).len();
+    let indent = &tail[..width];
+    indent.contains('\t').then(|| format!("{head}{}{}", " ".repeat(width), &tail[width..]))
+}
+
+type Attempt = (Result<Option<Tree>, Fault>, Vec<Span>);
+
+fn attempt(text: &str, shown: &str, base: usize, limits: &Limits) -> Attempt {
     let mut reader = Reader {
         text,
-        base: body.start,
-        limit: body.end,
-        assembler: Assembler::new(text, limits, body.len()),
+        base,
+        limit: base + shown.len(),
+        assembler: Assembler::new(text, limits, shown.len()),
         comments: Vec::new(),
         anchors: HashMap::new(),
-        cursor: body.start,
+        cursor: base,
     };
-    let outcome = reader.run();
+    let outcome = reader.run(shown);
     let Reader { assembler, mut comments, .. } = reader;
     if !comments.is_sorted_by_key(|span: &Span| span.start) {
         comments.sort_unstable_by_key(|span| span.start);
     }
     comments.dedup();
-    let parsed = outcome
-        .and_then(|()| assembler.finish())
-        .map_err(|fault| located(text, fault.offset, fault.message));
-    (parsed, comments)
+    (outcome.and_then(|()| assembler.finish()), comments)
 }
 
 /// A parse error before its line is known.
 pub(crate) struct Fault {
     offset: usize,
     message: String,
+    /// Tabs as indentation inside braces, which Go accepts.
+    tabs_in_flow: bool,
 }
 
 pub(crate) fn fault<T>(offset: usize, message: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault { offset, message: message.into() })
+    Err(Fault { offset, message: message.into(), tabs_in_flow: false })
 }
 
 fn options(limits: &Limits) -> Options {
@@ -77,10 +106,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn run(&mut self) -> Result<(), Fault> {
-        // The parser counts from the start of the part, so nothing before it needs a copy.
-        let part = &self.text[self.base..self.limit];
-        let mut parser = Parser::new_from_str_with_options(part, options(self.assembler.limits));
+    fn run(&mut self, shown: &str) -> Result<(), Fault> {
+        let mut parser = Parser::new_from_str_with_options(shown, options(self.assembler.limits));
         let mut done = false;
         while let Some(next) = parser.next_event() {
             let (event, span) = match next {
@@ -88,8 +115,10 @@ impl<'a> Reader<'a> {
                 // Go stops reading at the end of the first document of a part.
                 Err(_) if done => break,
                 Err(error) => {
-                    let at = error.marker().byte_offset().unwrap_or(0);
-                    return fault(self.base + at, sentence(&error.info()));
+                    let offset = self.base + error.marker().byte_offset().unwrap_or(0);
+                    let message = sentence(error.info());
+                    let tabs_in_flow = message.contains("tabs") && self.assembler.in_flow();
+                    return Err(Fault { offset, message, tabs_in_flow });
                 }
             };
             match event {
@@ -107,7 +136,7 @@ impl<'a> Reader<'a> {
         self.base + range.start..self.base + range.end
     }
 
-    fn event(&mut self, event: Event<'a>, span: &EventSpan) -> Result<(), Fault> {
+    fn event(&mut self, event: Event<'_>, span: &EventSpan) -> Result<(), Fault> {
         match event {
             Event::Scalar(value, style, anchor, tag) => {
                 self.scalar(&value, style, tag.as_deref(), anchor, span)
@@ -193,7 +222,7 @@ impl<'a> Reader<'a> {
 
     fn scalar(
         &mut self,
-        value: &Cow<'_, str>,
+        value: &str,
         style: ScalarStyle,
         tag: Option<&Tag>,
         anchor: usize,
@@ -340,11 +369,11 @@ pub(crate) fn skip_blank(text: &str, mut at: usize) -> usize {
     }
 }
 
-fn sentence(info: &str) -> String {
+fn sentence(info: String) -> String {
     if info.contains("nesting") || info.contains("limit") {
         return format!("{info}; the document is nested too deep");
     }
-    info.to_owned()
+    info
 }
 
 fn resolve_scalar<'v>(
@@ -383,7 +412,9 @@ fn decode_base64(value: &str) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let digits: Vec<u8> = value.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
     let body = digits.iter().take_while(|&&byte| byte != b'=').count();
-    if digits.len() % 4 != 0 || digits.len() - body > 2 || digits[body..].iter().any(|&b| b != b'=')
+    if !digits.len().is_multiple_of(4)
+        || digits.len() - body > 2
+        || digits[body..].iter().any(|&b| b != b'=')
     {
         return None;
     }
@@ -617,6 +648,10 @@ impl<'a> Assembler<'a> {
         let data = self.tree.data(frame.node);
         let is_list = data.kind == Kind::Seq && data.style == Style::Block;
         is_list && wanted(self.pending.len() - frame.base)
+    }
+
+    fn in_flow(&self) -> bool {
+        self.frames.last().is_some_and(|frame| self.tree.data(frame.node).style != Style::Block)
     }
 
     /// Whether the next node is the first item of a block list.

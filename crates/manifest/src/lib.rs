@@ -16,14 +16,20 @@
 //! ```
 
 mod build;
+mod edit;
+mod inverse;
 mod json;
 mod list_map_keys;
 mod path;
 mod resolve;
 mod source;
+mod text;
 mod tree;
 
+pub use edit::{Edit, EditError, edit};
+pub use inverse::inverse_patch;
 pub use list_map_keys::list_map_keys;
 pub use path::{Path, PathError, Segment};
 pub use source::{Document, Limits, ParseError, Position, Source, SourceError, Span};
+pub use text::{TextEdit, apply_edits, invert_edits};
 pub use tree::{Entry, Kind, Node};

@@ -1,5 +1,7 @@
 //! Reading: documents, values, spans, keyed paths, and bad input.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use manifest::{Kind, Limits, Node, Path, Source, SourceError};
 use serde_json::{Value, json};
 
