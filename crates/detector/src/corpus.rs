@@ -119,7 +119,12 @@ impl<'a> Corpus<'a> {
     }
 
     /// Runs rules on one object. Findings come in the order of the rules, then of the text.
-    pub fn check(&self, position: usize, rules: &[&'static Rule], settings: &Settings) -> Vec<Found> {
+    pub fn check(
+        &self,
+        position: usize,
+        rules: &[&'static Rule],
+        settings: &Settings,
+    ) -> Vec<Found> {
         let object = self.object(position);
         self.check_as(position, object, &self.set, rules, settings)
     }

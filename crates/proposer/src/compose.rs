@@ -311,7 +311,8 @@ impl<'a> Draft<'a> {
     fn is_done(&self, edit: &Edit) -> bool {
         let shifted = |path: &Path| {
             self.removed.iter().any(|removed| {
-                let (Some(Segment::Index(_)), list) = (removed.0.last(), removed.0.len() - 1) else {
+                let (Some(Segment::Index(_)), list) = (removed.0.last(), removed.0.len() - 1)
+                else {
                     return false;
                 };
                 path.0.len() > list && path.0[..list] == removed.0[..list]

@@ -1,0 +1,189 @@
+//! The `patch` gate: does a patch touch only what its rules allow?
+
+use json_patch::PatchOperation;
+use rules::{Object, Role, Rule};
+use serde_json::Value;
+
+/// Most operations of one patch.
+const MAX_OPERATIONS: usize = 1_000;
+
+/// Lists and maps whose entries a rule may take away only when it says so.
+const PROTECTED: [&str; 13] = [
+    "containers",
+    "initContainers",
+    "ephemeralContainers",
+    "volumes",
+    "volumeMounts",
+    "volumeDevices",
+    "env",
+    "envFrom",
+    "ports",
+    "imagePullSecrets",
+    "data",
+    "stringData",
+    "binaryData",
+];
+
+/// Fields that name an account.
+const ACCOUNTS: [&str; 2] = ["serviceAccount", "serviceAccountName"];
+
+/// Checks a patch against the paths that its rules allow. `document` is the document before the
+/// patch; operations after the first are judged against it too, which is right for the patches
+/// that are composed here: they take away last, and from the back.
+///
+/// # Errors
+/// What the patch must not do.
+pub(crate) fn check(
+    operations: &[PatchOperation],
+    rules: &[&Rule],
+    object: &Object<'_>,
+    document: &Value,
+) -> Result<(), String> {
+    if operations.len() > MAX_OPERATIONS {
+        return Err(format!("{} operations, the limit is {MAX_OPERATIONS}", operations.len()));
+    }
+    let touches = patterns(rules.iter().flat_map(|rule| rule.touches), object);
+    let removes = patterns(rules.iter().flat_map(|rule| rule.removes), object);
+    for operation in operations {
+        for (path, removed) in touched(operation, document)? {
+            if !touches.iter().chain(&removes).any(|pattern| covers(pattern, &path)) {
+                return Err(format!("no rule of this patch may touch {}", path.join("/")));
+            }
+            if removed && is_protected(&path) && !removes.iter().any(|p| covers(p, &path)) {
+                return Err(format!("no rule of this patch may remove {}", path.join("/")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Paths from the document's root that an operation writes or takes away (`true`).
+fn touched(
+    operation: &PatchOperation,
+    document: &Value,
+) -> Result<Vec<(Vec<String>, bool)>, String> {
+    let tokens = |pointer: &jsonptr::PointerBuf| -> Vec<String> {
+        pointer.tokens().map(|token| token.decoded().into_owned()).collect()
+    };
+    let mut paths = Vec::new();
+    match operation {
+        PatchOperation::Test(_) => {}
+        PatchOperation::Add(add) => leaves(tokens(&add.path), &add.value, false, &mut paths),
+        PatchOperation::Replace(replace) => {
+            let path = tokens(&replace.path);
+            if let Some(old) = document.pointer(replace.path.as_str()) {
+                if old.is_object() || old.is_array() {
+                    leaves(path.clone(), old, true, &mut paths);
+                }
+            }
+            leaves(path, &replace.value, false, &mut paths);
+        }
+        PatchOperation::Remove(remove) => {
+            let path = tokens(&remove.path);
+            match document.pointer(remove.path.as_str()) {
+                Some(old) => {
+                    // The item as a whole goes, and so does each value in it.
+                    if is_protected(&path) {
+                        paths.push((path.clone(), true));
+                    }
+                    leaves(path, old, true, &mut paths);
+                }
+                None => paths.push((path, true)),
+            }
+        }
+        PatchOperation::Move(_) | PatchOperation::Copy(_) => {
+            return Err("move and copy are not used by fixes".to_owned());
+        }
+    }
+    Ok(paths)
+}
+
+fn leaves(path: Vec<String>, value: &Value, removed: bool, out: &mut Vec<(Vec<String>, bool)>) {
+    let child = |key: String| {
+        let mut child = path.clone();
+        child.push(key);
+        child
+    };
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                leaves(child(key.clone()), value, removed, out);
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for (index, value) in items.iter().enumerate() {
+                leaves(child(index.to_string()), value, removed, out);
+            }
+        }
+        _ => out.push((path, removed)),
+    }
+}
+
+/// Whether the path is an entry of a protected collection, the collection itself, or an account.
+fn is_protected(path: &[String]) -> bool {
+    let is = |token: Option<&String>, names: &[&str]| {
+        token.is_some_and(|token| names.contains(&token.as_str()))
+    };
+    let last = path.last();
+    let parent = path.len().checked_sub(2).and_then(|index| path.get(index));
+    is(last, &PROTECTED) || is(last, &ACCOUNTS) || is(parent, &PROTECTED)
+}
+
+/// Expands `{pod}`, `{template}` and `{container}` for an object.
+fn patterns<'r>(
+    paths: impl Iterator<Item = &'r &'static str>,
+    object: &Object<'_>,
+) -> Vec<Vec<String>> {
+    let prefix: Vec<String> = object.prefix().split('/').skip(1).map(str::to_owned).collect();
+    let pod: Vec<String> =
+        object.pod.iter().flat_map(|pod| pod.keys.iter().map(|key| (*key).to_owned())).collect();
+    let mut patterns = Vec::new();
+    for path in paths {
+        let (head, rest) = path.split_once('/').unwrap_or((path, ""));
+        let heads: Vec<Vec<String>> = match head {
+            "{pod}" => vec![pod.clone()],
+            "{template}" => vec![pod[..pod.len().saturating_sub(1)].to_vec()],
+            "{container}" => [Role::Init, Role::Regular, Role::Ephemeral]
+                .iter()
+                .map(|role| [&pod[..], &[role.field().to_owned(), "*".to_owned()]].concat())
+                .collect(),
+            _ => vec![vec![head.to_owned()]],
+        };
+        for head in heads {
+            let rest = rest.split('/').filter(|token| !token.is_empty()).map(str::to_owned);
+            patterns.push(prefix.iter().cloned().chain(head).chain(rest).collect());
+        }
+    }
+    patterns
+}
+
+fn covers(pattern: &[String], path: &[String]) -> bool {
+    for (index, token) in pattern.iter().enumerate() {
+        if token == "**" {
+            return true;
+        }
+        match path.get(index) {
+            Some(actual) if token == "*" || token == actual => {}
+            _ => return false,
+        }
+    }
+    pattern.len() == path.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    fn split(path: &str) -> Vec<String> {
+        path.split('/').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn patterns_cover_one_segment_or_all_below() {
+        assert!(covers(&split("spec/*/name"), &split("spec/0/name")));
+        assert!(!covers(&split("spec/*/name"), &split("spec/0/other")));
+        assert!(!covers(&split("spec/*"), &split("spec/0/name")));
+        assert!(covers(&split("spec/**"), &split("spec/0/name")));
+        assert!(covers(&split("spec/**"), &split("spec")));
+    }
+}

@@ -1,0 +1,310 @@
+use crate::allowed;
+use crate::judge::Judge;
+use detector::{Fingerprint, Found};
+use json_patch::PatchOperation;
+use manifest::Edit;
+use proposer::Composition;
+use record::{Gate, GateOutcome, GateResult};
+use rules::{Finding, Object, Rule, Scope, Set};
+use schema::{Fault, Outcome};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashSet};
+use std::time::Instant;
+
+/// What the gates need of one object, gathered once.
+pub(crate) struct Gates<'j, 'f> {
+    judge: &'j Judge<'j>,
+    position: usize,
+    found: &'f [Found],
+    /// The document before any patch.
+    document: Value,
+    /// Findings of every rule before any patch.
+    before: HashSet<Fingerprint>,
+}
+
+/// One joint patch and what the gates say of it.
+pub(crate) struct Attempt {
+    pub(crate) composition: Composition,
+    pub(crate) edit: Option<Edit>,
+    joint: Vec<GateResult>,
+    /// Findings that are still there, by their index.
+    still_found: BTreeMap<usize, String>,
+    policy: GateResult,
+}
+
+impl Attempt {
+    /// Whether every gate that ran passed, for every finding.
+    pub(crate) fn passed(&self) -> bool {
+        let good =
+            |gate: &GateResult| matches!(gate.outcome, GateOutcome::Passed | GateOutcome::Skipped);
+        self.joint.iter().all(good) && good(&self.policy) && self.still_found.is_empty()
+    }
+
+    /// The gates after `patch`, as they stand for one finding.
+    pub(crate) fn gates_of(&self, index: usize) -> Vec<GateResult> {
+        let mut gates = self.joint.clone();
+        let mut policy = self.policy.clone();
+        if let Some(reason) = self.still_found.get(&index) {
+            policy.outcome = GateOutcome::Failed;
+            policy.reason = Some(reason.clone());
+        }
+        gates.push(policy);
+        gates.sort_by_key(|gate| gate.gate);
+        gates
+    }
+}
+
+impl<'j, 'f> Gates<'j, 'f> {
+    pub(crate) fn new(judge: &'j Judge<'j>, position: usize, found: &'f [Found]) -> Self {
+        let object = judge.corpus.object(position);
+        let input = judge.corpus.input_of(position);
+        let root = input.source.as_ref().ok().and_then(|source| source.root(object.document));
+        let before = judge.corpus.check(position, judge.rules, judge.settings);
+        Self {
+            judge,
+            position,
+            found,
+            document: root.map_or(Value::Null, manifest::Node::to_json),
+            before: before.into_iter().map(|found| found.fingerprint).collect(),
+        }
+    }
+
+    fn object(&self) -> &'j Object<'j> {
+        self.judge.corpus.object(self.position)
+    }
+
+    /// Runs a gate's judgement with its switch and its clock.
+    fn timed(&self, gate: Gate, judgement: impl FnOnce() -> GateResult) -> GateResult {
+        if !self.judge.gates.contains(gate) {
+            let reason = Some("switched off".to_owned());
+            return GateResult { gate, outcome: GateOutcome::Skipped, reason, microseconds: None };
+        }
+        let start = self.judge.timings.then(Instant::now);
+        let mut result = judgement();
+        result.microseconds =
+            start.map(|start| u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
+        result
+    }
+
+    pub(crate) fn patch(&self, operations: &[PatchOperation], rules: &[&Rule]) -> GateResult {
+        self.timed(Gate::Patch, || {
+            let touched = allowed::check(operations, rules, self.object(), &self.document);
+            result(Gate::Patch, touched.and_then(|()| self.apply(operations).map(|_| ())))
+        })
+    }
+
+    /// The document after a patch, by a JSON Patch implementation that is not ours.
+    fn apply(&self, operations: &[PatchOperation]) -> Result<Value, String> {
+        let mut document = self.document.clone();
+        json_patch::patch(&mut document, operations).map_err(|error| error.to_string())?;
+        Ok(document)
+    }
+
+    /// Composes the fixes of these findings and sends them through the remaining gates.
+    pub(crate) fn attempt(&self, indexes: &[usize]) -> Attempt {
+        let findings: Vec<&Finding> = indexes.iter().map(|i| &self.found[*i].finding).collect();
+        let mut composition = proposer::compose(self.object(), &findings);
+        let original = |index: &mut usize| *index = indexes[*index];
+        composition.included.iter_mut().for_each(original);
+        composition.withheld.iter_mut().for_each(|(index, _)| original(index));
+        self.judge_composition(composition)
+    }
+
+    fn judge_composition(&self, composition: Composition) -> Attempt {
+        let mut attempt = Attempt {
+            composition,
+            edit: None,
+            joint: Vec::new(),
+            still_found: BTreeMap::new(),
+            policy: skipped(Gate::Policy),
+        };
+        let operations = &attempt.composition.operations;
+        let patched = match self.apply(operations) {
+            Ok(patched) => patched,
+            Err(reason) => {
+                attempt.joint.push(result(Gate::Edit, Err(reason)));
+                attempt.joint.extend([Gate::Regression, Gate::Schema].map(skipped));
+                return attempt;
+            }
+        };
+        let mut edited = Err(String::new());
+        let edit_result = self.timed(Gate::Edit, || {
+            edited = self.edit(operations, &patched);
+            result(Gate::Edit, edited.as_ref().map(|_| ()).map_err(Clone::clone))
+        });
+        let edit_failed = edit_result.outcome == GateOutcome::Failed;
+        attempt.joint.push(edit_result);
+        let edit = match edited {
+            Ok(edit) => edit,
+            Err(_) if edit_failed => {
+                attempt.joint.extend([Gate::Regression, Gate::Schema].map(skipped));
+                return attempt;
+            }
+            // The gate is switched off; later gates still judge the edited text.
+            Err(_) => match self.edit(operations, &patched) {
+                Ok(edit) => edit,
+                Err(reason) => {
+                    attempt.joint.push(result(Gate::Edit, Err(reason)));
+                    return attempt;
+                }
+            },
+        };
+        self.judge_text(&mut attempt, &edit);
+        attempt.joint.push(self.schema(&patched));
+        attempt.edit = Some(edit);
+        attempt
+    }
+
+    fn edit(&self, operations: &[PatchOperation], patched: &Value) -> Result<Edit, String> {
+        let input = self.judge.corpus.input_of(self.position);
+        let source = input.source.as_ref().map_err(ToString::to_string)?;
+        let edit = manifest::edit(source, self.object().document, operations)
+            .map_err(|error| error.to_string())?;
+        if !edit.root().eq_json(patched) {
+            return Err("the edited text does not read as the patched data".to_owned());
+        }
+        Ok(edit)
+    }
+
+    /// The gates that look at the edited text as the detector does.
+    fn judge_text(&self, attempt: &mut Attempt, edit: &Edit) {
+        let object = self.object();
+        let root = match object.item {
+            None => Some(edit.root()),
+            Some(index) => edit.root().get("items").and_then(|items| items.item(index)),
+        };
+        let edited = root
+            .and_then(|root| Object::new(root, object.context, object.document, object.item))
+            .filter(|edited| same_identity(object, edited));
+        let Some(edited) = edited else {
+            let reason = "the patch changes what the object is".to_owned();
+            attempt.joint.push(result(Gate::Regression, Err(reason)));
+            return;
+        };
+        let set = self.judge.corpus.set().clone().replacing(self.position, edited.clone());
+        let judge = self.judge;
+        let after =
+            judge.corpus.check_as(self.position, &edited, &set, judge.rules, judge.settings);
+        attempt.policy = self.timed(Gate::Policy, || result(Gate::Policy, Ok(())));
+        if attempt.policy.outcome == GateOutcome::Passed {
+            attempt.still_found = self.still_found(&attempt.composition.included, &after);
+        }
+        attempt.joint.push(self.timed(Gate::Regression, || {
+            result(Gate::Regression, self.no_new_finding(&edited, &set, &after))
+        }));
+    }
+
+    fn still_found(&self, included: &[usize], after: &[Found]) -> BTreeMap<usize, String> {
+        let after: HashSet<Fingerprint> = after.iter().map(|found| found.fingerprint).collect();
+        included
+            .iter()
+            .filter(|index| after.contains(&self.found[**index].fingerprint))
+            .map(|index| {
+                let rule = self.found[*index].finding.rule.id;
+                (*index, format!("{rule} still reports it after the patch"))
+            })
+            .collect()
+    }
+
+    fn no_new_finding(
+        &self,
+        edited: &Object<'_>,
+        set: &Set<'_>,
+        after: &[Found],
+    ) -> Result<(), String> {
+        if let Some(new) = after.iter().find(|found| !self.before.contains(&found.fingerprint)) {
+            let finding = &new.finding;
+            return Err(format!("new finding {}: {}", finding.rule.id, finding.message));
+        }
+        self.no_new_finding_elsewhere(edited, set)
+    }
+
+    /// Other objects can only be affected through the labels that they select by.
+    fn no_new_finding_elsewhere(&self, edited: &Object<'_>, set: &Set<'_>) -> Result<(), String> {
+        let corpus = self.judge.corpus;
+        let labels = |object: &Object<'_>| {
+            object.pod.as_ref().and_then(rules::Pod::labels).map(manifest::Node::to_json)
+        };
+        if labels(self.object()) == labels(edited) {
+            return Ok(());
+        }
+        let mut others = corpus.set().services_sharing_labels(self.object());
+        others.extend(corpus.set().services_sharing_labels(edited));
+        let rules: Vec<&'static Rule> =
+            self.judge.rules.iter().copied().filter(|rule| rule.scope == Scope::Set).collect();
+        for other in others {
+            let settings = self.judge.settings;
+            let before: HashSet<Fingerprint> =
+                corpus.check(other, &rules, settings).iter().map(|f| f.fingerprint).collect();
+            let object = corpus.object(other);
+            let after = corpus.check_as(other, object, set, &rules, settings);
+            if let Some(new) = after.iter().find(|f| !before.contains(&f.fingerprint)) {
+                let (rule, kind, name) = (new.finding.rule.id, object.kind, object.name);
+                return Err(format!("new finding {rule} in {kind} {name}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn schema(&self, patched: &Value) -> GateResult {
+        self.timed(Gate::Schema, || {
+            let prefix = self.object().prefix();
+            let of = |document: &Value| document.pointer(&prefix).cloned().unwrap_or(Value::Null);
+            let mut existing = None;
+            for (version, outcome) in self.judge.schemas.validate(&of(patched)) {
+                let faults = match outcome {
+                    Outcome::Valid => continue,
+                    Outcome::Unknown { api_version, kind } => {
+                        let reason = format!("no schema for {api_version} {kind} in {version}");
+                        return GateResult {
+                            outcome: GateOutcome::Unavailable,
+                            ..result(Gate::Schema, Err(reason))
+                        };
+                    }
+                    Outcome::Invalid(faults) => faults,
+                };
+                let before = match self.judge.schemas.validate_for(version, &of(&self.document)) {
+                    Outcome::Invalid(faults) => faults,
+                    Outcome::Valid | Outcome::Unknown { .. } => Vec::new(),
+                };
+                if let Some(new) = faults.iter().find(|fault| !before.contains(fault)) {
+                    return result(Gate::Schema, Err(fault_text(new, version)));
+                }
+                existing = faults.first().map(|fault| fault_text(fault, version));
+            }
+            GateResult {
+                reason: existing.map(|fault| format!("was there before: {fault}")),
+                ..result(Gate::Schema, Ok(()))
+            }
+        })
+    }
+}
+
+fn fault_text(fault: &Fault, version: schema::Version) -> String {
+    format!("{}: {} (Kubernetes {version})", fault.pointer, fault.message)
+}
+
+fn same_identity(before: &Object<'_>, after: &Object<'_>) -> bool {
+    let identity = |object: &Object<'_>| {
+        let (kind, name) = (object.kind.to_owned(), object.name.to_owned());
+        (object.api_version.to_owned(), kind, object.namespace.map(str::to_owned), name)
+    };
+    identity(before) == identity(after)
+}
+
+fn result(gate: Gate, judgement: Result<(), String>) -> GateResult {
+    let (outcome, reason) = match judgement {
+        Ok(()) => (GateOutcome::Passed, None),
+        Err(reason) => (GateOutcome::Failed, Some(reason)),
+    };
+    GateResult { gate, outcome, reason, microseconds: None }
+}
+
+fn skipped(gate: Gate) -> GateResult {
+    GateResult {
+        gate,
+        outcome: GateOutcome::Skipped,
+        reason: Some("an earlier gate failed".to_owned()),
+        microseconds: None,
+    }
+}

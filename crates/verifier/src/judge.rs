@@ -1,0 +1,236 @@
+use crate::gates::{Attempt, Gates};
+use detector::{Corpus, Found};
+use json_patch::PatchOperation;
+use proposer::Proposal;
+use record::{Applicability, Gate, GateOutcome, GateResult, Provenance, Status};
+use rules::{Finding, Rule, Settings};
+use schema::Schemas;
+use std::collections::BTreeSet;
+
+/// Which gates run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateSet(BTreeSet<Gate>);
+
+impl Default for GateSet {
+    fn default() -> Self {
+        Self(BTreeSet::from(Gate::OFFLINE))
+    }
+}
+
+impl GateSet {
+    /// All offline gates but these.
+    pub fn without(disabled: &[Gate]) -> Self {
+        let mut gates = Self::default();
+        gates.0.retain(|gate| !disabled.contains(gate));
+        gates
+    }
+
+    /// Whether the gate runs.
+    pub fn contains(&self, gate: Gate) -> bool {
+        self.0.contains(&gate)
+    }
+}
+
+/// Everything that verdicts depend on.
+pub struct Judge<'a> {
+    /// The objects before any patch.
+    pub corpus: &'a Corpus<'a>,
+    /// Schemas of the target versions and of the inputs' CRDs.
+    pub schemas: &'a Schemas,
+    /// Parameters of the rules.
+    pub settings: &'a Settings,
+    /// Every rule; the `regression` gate runs them all.
+    pub rules: &'a [&'static Rule],
+    /// Which gates run.
+    pub gates: &'a GateSet,
+    /// Whether gates note the time they take.
+    pub timings: bool,
+}
+
+/// How each finding of one object ended.
+#[derive(Debug)]
+pub struct ObjectVerdict {
+    /// One for each finding that was given, in the same order.
+    pub findings: Vec<FindingVerdict>,
+    /// The joint patch, when at least one fix was accepted.
+    pub accepted: Option<Accepted>,
+}
+
+/// How one finding ended.
+#[derive(Debug)]
+pub struct FindingVerdict {
+    /// How it ended.
+    pub status: Status,
+    /// Why, unless it was accepted.
+    pub reason: Option<String>,
+    /// The patch that cures this finding alone, when there is one.
+    pub proposal: Option<Proposal>,
+    /// The gates, in order; empty when nothing was proposed.
+    pub gates: Vec<GateResult>,
+}
+
+/// A joint patch that passed every gate.
+#[derive(Debug)]
+pub struct Accepted {
+    /// RFC 6902 operations from the document's root.
+    pub operations: Vec<PatchOperation>,
+    /// The findings that it cures, by their index.
+    pub included: Vec<usize>,
+    /// Where the written values come from.
+    pub provenance: Vec<Provenance>,
+    /// The text edit.
+    pub edit: manifest::Edit,
+}
+
+impl Judge<'_> {
+    /// Proposes, composes and judges the fixes of one object's findings, as far as `max` allows.
+    pub fn object(&self, position: usize, found: &[Found], max: Applicability) -> ObjectVerdict {
+        let object = self.corpus.object(position);
+        let findings: Vec<&Finding> = found.iter().map(|found| &found.finding).collect();
+        let mut verdicts: Vec<FindingVerdict> =
+            (0..found.len()).map(|index| self.proposal_of(object, &findings, index, max)).collect();
+        let candidates: Vec<usize> =
+            (0..found.len()).filter(|index| verdicts[*index].proposal.is_some()).collect();
+        if candidates.is_empty() {
+            return ObjectVerdict { findings: verdicts, accepted: None };
+        }
+        let gates = Gates::new(self, position, found);
+        let allowed = self.patch_gate(&gates, &candidates, found, &mut verdicts);
+        let attempt = self.joint(&gates, allowed, &mut verdicts);
+        let accepted = attempt.and_then(|attempt| settle(attempt, &mut verdicts));
+        ObjectVerdict { findings: verdicts, accepted }
+    }
+
+    fn proposal_of(
+        &self,
+        object: &rules::Object<'_>,
+        findings: &[&Finding],
+        index: usize,
+        max: Applicability,
+    ) -> FindingVerdict {
+        let applicability = findings[index].applicability();
+        let end = |status, reason: String| FindingVerdict {
+            status,
+            reason: Some(reason),
+            proposal: None,
+            gates: Vec::new(),
+        };
+        if applicability == Applicability::Advice {
+            return end(Status::Advice, findings[index].note().to_owned());
+        }
+        if applicability > max {
+            return end(Status::Withheld, "the fix is unsafe and was not asked for".to_owned());
+        }
+        match proposer::propose(object, findings, index) {
+            Err(reason) => end(Status::Withheld, reason),
+            Ok(proposal) if proposal.applicability > max => {
+                end(Status::Withheld, "the fix needs an unsafe one, not asked for".to_owned())
+            }
+            Ok(proposal) => FindingVerdict {
+                status: Status::Accepted,
+                reason: None,
+                proposal: Some(proposal),
+                gates: Vec::new(),
+            },
+        }
+    }
+
+    /// Judges each patch alone by what its rules may touch; returns those that may go on.
+    fn patch_gate(
+        &self,
+        gates: &Gates<'_, '_>,
+        candidates: &[usize],
+        found: &[Found],
+        verdicts: &mut [FindingVerdict],
+    ) -> Vec<usize> {
+        let mut allowed = Vec::new();
+        for index in candidates {
+            let verdict = &mut verdicts[*index];
+            let Some(proposal) = &verdict.proposal else { continue };
+            let involved = std::iter::once(index).chain(&proposal.needs);
+            let rules: Vec<&Rule> = involved.map(|i| found[*i].finding.rule).collect();
+            let result = gates.patch(&proposal.operations, &rules);
+            let failed = result.outcome == GateOutcome::Failed;
+            if failed {
+                reject(verdict, vec![result]);
+            } else {
+                verdict.gates.push(result);
+                allowed.push(*index);
+            }
+        }
+        allowed
+    }
+
+    /// The joint patch of as many findings as pass every gate together.
+    fn joint<'g, 'f>(
+        &self,
+        gates: &'g Gates<'g, 'f>,
+        allowed: Vec<usize>,
+        verdicts: &mut [FindingVerdict],
+    ) -> Option<Attempt> {
+        let attempt = gates.attempt(&allowed);
+        if attempt.passed() {
+            return Some(attempt);
+        }
+        // Find out who is to blame: add one fix after the other to those that are good together.
+        // Fixes that need others come last, so that what they need is in place.
+        let mut order = allowed;
+        order.sort_by_key(|index| verdicts[*index].proposal.as_ref().map(|p| p.needs.len()));
+        let mut good: Vec<usize> = Vec::new();
+        let mut best = None;
+        for index in order {
+            good.push(index);
+            good.sort_unstable();
+            let attempt = gates.attempt(&good);
+            if attempt.passed() {
+                best = Some(attempt);
+                continue;
+            }
+            good.retain(|kept| *kept != index);
+            let gates = attempt.gates_of(index);
+            let verdict = &mut verdicts[index];
+            let first = std::mem::take(&mut verdict.gates);
+            reject(verdict, first.into_iter().chain(gates).collect());
+        }
+        best
+    }
+}
+
+/// Marks a finding as rejected by the first gate that did not pass.
+fn reject(verdict: &mut FindingVerdict, gates: Vec<GateResult>) {
+    verdict.status = Status::Rejected;
+    let bad = gates
+        .iter()
+        .find(|gate| matches!(gate.outcome, GateOutcome::Failed | GateOutcome::Unavailable));
+    verdict.reason = bad.map(|gate| {
+        let reason = gate.reason.as_deref().unwrap_or("no reason given");
+        format!("gate {}: {reason}", gate.gate.as_str())
+    });
+    verdict.gates = gates;
+}
+
+/// Writes the outcome of a joint patch that passed into the verdicts of its findings.
+fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted> {
+    for (index, reason) in &attempt.composition.withheld {
+        let verdict = &mut verdicts[*index];
+        if verdict.status == Status::Accepted {
+            verdict.status = Status::Withheld;
+            verdict.reason = Some(reason.clone());
+            verdict.gates.clear();
+        }
+    }
+    for index in &attempt.composition.included {
+        let gates = attempt.gates_of(*index);
+        verdicts[*index].gates.extend(gates);
+    }
+    let composition = attempt.composition;
+    if composition.included.is_empty() {
+        return None;
+    }
+    Some(Accepted {
+        operations: composition.operations,
+        included: composition.included,
+        provenance: composition.provenance,
+        edit: attempt.edit?,
+    })
+}

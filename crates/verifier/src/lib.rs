@@ -1,0 +1,12 @@
+//! Candidate patches to verdicts. Verification is the acceptance boundary: rules, models and
+//! people only propose.
+//!
+//! [`Judge::object`] composes the fixes of one object, sends the joint patch through the gates and,
+//! when a gate fails, finds the fixes that are to blame and goes on without them.
+//! [`Judge::foreign`] judges a patch that came from elsewhere.
+
+mod allowed;
+mod gates;
+mod judge;
+
+pub use judge::{Accepted, FindingVerdict, GateSet, Judge, ObjectVerdict};
