@@ -159,7 +159,7 @@ pub(crate) fn bad_seccomp<'a>(holder: Node<'a>) -> Option<&'a str> {
 }
 
 /// `type: RuntimeDefault` in the seccomp profile at this path.
-pub(crate) fn runtime_default_seccomp(profile: Path) -> Fix {
+pub(crate) fn runtime_default_seccomp(profile: &Path) -> Fix {
     Fix::unsafe_because("programs that need a blocked system call (mount, bpf, keyctl) fail")
         .set(profile.key("type"), Written::rule("RuntimeDefault"))
 }

@@ -55,7 +55,7 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
         Some(_) => container.site(pod, &KEYS),
         None => pod.site(&KEYS),
     };
-    let fix = runtime_default_seccomp(site.path.clone());
+    let fix = runtime_default_seccomp(&site.path);
     cx.report(site, format!("{} uses no kernel confinement", container.label()), fix);
 }
 
