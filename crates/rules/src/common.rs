@@ -1,6 +1,18 @@
 //! Fixes and readings that several rules share.
 
-use crate::{Container, Context, Fix, Pod, Site, Written};
+mod environment;
+mod host_mounts;
+mod probes;
+mod resources;
+mod sysctls;
+
+pub(crate) use environment::{literals, report_credential};
+pub(crate) use host_mounts::{host_paths, report_host_mounts};
+pub(crate) use probes::{check_probe_port, digits};
+pub(crate) use resources::{Amount, check_amount};
+pub(crate) use sysctls::{is_safe_sysctl, sysctls};
+
+use crate::{Container, Context, Fix, Object, Pod, Site, Written};
 use manifest::{Node, Path};
 
 /// `allowPrivilegeEscalation: false`, which the API server refuses beside `privileged: true` and
@@ -31,6 +43,37 @@ pub(crate) fn drop_all(pod: &Pod<'_>, container: &Container<'_>) -> Fix {
         Written::rule("ALL"),
         &[],
     )
+}
+
+/// `NET_RAW` in `capabilities.drop`, unless everything is dropped there.
+pub(crate) fn drop_net_raw(pod: &Pod<'_>, container: &Container<'_>) -> Fix {
+    Fix::unsafe_because("tools with raw sockets (ping, arping, some DHCP clients) fail").append(
+        container.path(pod, &["securityContext", "capabilities", "drop"]),
+        Written::rule("NET_RAW"),
+        &["ALL"],
+    )
+}
+
+/// Whether a capability list's entry stands for every capability, in any case.
+pub(crate) fn is_all(entry: &str) -> bool {
+    entry.eq_ignore_ascii_case("ALL")
+}
+
+/// Reports every entry of `capabilities.add` that `is_bad` picks.
+pub(crate) fn report_added(
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    cx: &mut Context<'_, '_>,
+    is_bad: impl Fn(&str) -> bool,
+) {
+    let entries = container.capabilities("add").enumerate();
+    for (index, entry) in entries.filter(|(_, entry)| is_bad(entry)) {
+        cx.report(
+            capability_site(pod, container, "add", index),
+            format!("{} adds the capability {entry}", container.label()),
+            remove_added(pod, container, entry),
+        );
+    }
 }
 
 /// Takes an entry out of `capabilities.add`.
@@ -116,7 +159,36 @@ pub(crate) fn bad_seccomp<'a>(holder: Node<'a>) -> Option<&'a str> {
 }
 
 /// `type: RuntimeDefault` in the seccomp profile at this path.
-pub(crate) fn runtime_default_seccomp(profile: Path) -> Fix {
+pub(crate) fn runtime_default_seccomp(profile: &Path) -> Fix {
     Fix::unsafe_because("programs that need a blocked system call (mount, bpf, keyctl) fail")
         .set(profile.key("type"), Written::rule("RuntimeDefault"))
+}
+
+/// The other objects that see this one.
+pub(crate) fn context_objects<'s, 'a>(
+    cx: &Context<'s, 'a>,
+) -> impl Iterator<Item = &'s Object<'a>> + use<'s, 'a> {
+    let (set, context) = (cx.set, cx.object.context);
+    (0..set.len()).map(move |at| set.object(at)).filter(move |object| object.context == context)
+}
+
+/// Where a workload says which pods are its own, by kind. The flag tells a plain map of labels
+/// from a `LabelSelector`.
+pub(crate) fn selector_keys(kind: &str) -> Option<(&'static [&'static str], bool)> {
+    Some(match kind {
+        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" | "Rollout" => {
+            (&["spec", "selector"], false)
+        }
+        "CronJob" => (&["spec", "jobTemplate", "spec", "selector"], false),
+        "ReplicationController" | "DeploymentConfig" => (&["spec", "selector"], true),
+        _ => return None,
+    })
+}
+
+/// The labels that a workload's own selector asks for, with their path.
+pub(crate) fn selector_labels<'a>(object: &Object<'a>) -> Option<(Node<'a>, String)> {
+    let (keys, plain) = selector_keys(object.kind)?;
+    let keys = if plain { keys.to_vec() } else { [keys, &["matchLabels"]].concat() };
+    let labels = object.at(&keys).filter(|labels| labels.is_map() && !labels.is_empty())?;
+    Some((labels, keys.join(".")))
 }

@@ -16,7 +16,7 @@
 //! Entry points that change file owners, bind low ports or switch user fail, and so does whatever
 //! needs a capability that was added.
 
-use crate::common::{capability_site, drop_all, remove_added};
+use crate::common::{drop_all, report_added};
 use crate::{Check, Container, Context, Pod, Rule, Scope};
 use record::Severity;
 
@@ -26,7 +26,12 @@ pub(crate) static RULE: Rule = Rule {
     severity: Severity::Medium,
     default: false,
     policy_id: Some("drop_capabilities"),
-    aliases: &["kubescape:C-0200", "trivy:KSV-0106", "kyverno:disallow-capabilities-strict", "pss:capabilities_restricted"],
+    aliases: &[
+        "kubescape:C-0200",
+        "trivy:KSV-0106",
+        "kyverno:disallow-capabilities-strict",
+        "pss:capabilities_restricted",
+    ],
     references: &["CIS 5.2.9", "PSS restricted"],
     touches: &["{container}/securityContext/capabilities/**"],
     removes: &[],
@@ -45,13 +50,5 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
             drop_all(pod, container),
         );
     }
-    for (index, entry) in container.capabilities("add").enumerate() {
-        if entry != "NET_BIND_SERVICE" {
-            cx.report(
-                capability_site(pod, container, "add", index),
-                format!("{} adds the capability {entry}", container.label()),
-                remove_added(pod, container, entry),
-            );
-        }
-    }
+    report_added(pod, container, cx, |entry| entry != "NET_BIND_SERVICE");
 }

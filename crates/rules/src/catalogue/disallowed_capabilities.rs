@@ -16,7 +16,7 @@
 //!
 //! The workload loses a kernel right that it asks for.
 
-use crate::common::{capability_site, remove_added};
+use crate::common::report_added;
 use crate::{Check, Container, Context, Pod, Rule, Scope};
 use record::Severity;
 
@@ -52,13 +52,5 @@ const ALLOWED: [&str; 13] = [
 ];
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
-    for (index, entry) in container.capabilities("add").enumerate() {
-        if !ALLOWED.contains(&entry) {
-            cx.report(
-                capability_site(pod, container, "add", index),
-                format!("{} adds the capability {entry}", container.label()),
-                remove_added(pod, container, entry),
-            );
-        }
-    }
+    report_added(pod, container, cx, |entry| !ALLOWED.contains(&entry));
 }

@@ -16,8 +16,8 @@
 //! The kernel setting falls back to the node's default. The kubelet refuses such pods unless the
 //! sysctl is allowed on the node, so a running pod shows that somebody allowed it.
 
+use crate::common::{is_safe_sysctl, sysctls};
 use crate::{Check, Context, Fix, Pod, Rule, Scope};
-use manifest::Node;
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -34,29 +34,9 @@ pub(crate) static RULE: Rule = Rule {
     check: Check::Pod(check),
 };
 
-/// Safe sysctls and the minor version that made them so.
-/// Source: `k8s.io/pod-security-admission/policy`, `sysctls`.
-const SAFE: [(&str, u32); 12] = [
-    ("kernel.shm_rmid_forced", 0),
-    ("net.ipv4.ip_local_port_range", 0),
-    ("net.ipv4.tcp_syncookies", 0),
-    ("net.ipv4.ping_group_range", 0),
-    ("net.ipv4.ip_unprivileged_port_start", 0),
-    ("net.ipv4.ip_local_reserved_ports", 27),
-    ("net.ipv4.tcp_keepalive_time", 29),
-    ("net.ipv4.tcp_fin_timeout", 29),
-    ("net.ipv4.tcp_keepalive_intvl", 29),
-    ("net.ipv4.tcp_keepalive_probes", 29),
-    ("net.ipv4.tcp_rmem", 32),
-    ("net.ipv4.tcp_wmem", 32),
-];
-
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
-    let edition = cx.settings.pod_security;
-    let list = pod.security_field("sysctls").filter(|list| list.is_seq());
-    for (index, sysctl) in list.into_iter().flat_map(Node::items).enumerate() {
-        let Some(name) = sysctl.get("name").and_then(Node::as_str) else { continue };
-        if SAFE.iter().any(|(safe, minor)| *safe == name && edition.since(*minor)) {
+    for (index, name) in sysctls(pod) {
+        if is_safe_sysctl(name, cx.settings.pod_security) {
             continue;
         }
         let keys = ["securityContext", "sysctls"];

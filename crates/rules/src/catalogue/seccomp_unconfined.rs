@@ -45,12 +45,12 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
         return check_annotations(pod, cx);
     }
     if let Some(kind) = bad_seccomp(pod.spec) {
-        let fix = runtime_default_seccomp(pod.path(&KEYS[..2]));
+        let fix = runtime_default_seccomp(&pod.path(&KEYS[..2]));
         cx.report(pod.site(&KEYS), format!("pod sets seccomp to \"{kind}\""), fix);
     }
     for container in &pod.containers {
         if let Some(kind) = bad_seccomp(container.node) {
-            let fix = runtime_default_seccomp(container.path(pod, &KEYS[..2]));
+            let fix = runtime_default_seccomp(&container.path(pod, &KEYS[..2]));
             let message = format!("{} sets seccomp to \"{kind}\"", container.label());
             cx.report(container.site(pod, &KEYS), message, fix);
         }

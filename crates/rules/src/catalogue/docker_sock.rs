@@ -1,0 +1,64 @@
+//! # What it finds
+//!
+//! A container that mounts a `hostPath` volume whose path ends in `docker.sock` (any character may
+//! stand for the dot). One finding per mount.
+//!
+//! # Why it matters
+//!
+//! Who can talk to the engine can start privileged containers, and thereby owns the node.
+//!
+//! # What the fix changes
+//!
+//! Nothing by itself: what the socket is for is not in the manifest.
+//!
+//! # What it may break
+//!
+//! Not applicable: there is no automatic fix.
+//!
+//! # Other tools
+//!
+//! Kubescape, Trivy and Checkov look at the volume, mounted or not.
+
+use crate::common::report_host_mounts;
+use crate::{Check, Context, Pod, Rule, Scope};
+use record::Severity;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "docker-sock",
+    title: "Docker socket is mounted",
+    severity: Severity::Critical,
+    default: false,
+    policy_id: Some("no_host_path"),
+    aliases: &[
+        "kube-linter:docker-sock",
+        "kubescape:C-0074",
+        "trivy:KSV-0006",
+        "checkov:CKV_K8S_27",
+        "kyverno:docker-socket-check",
+    ],
+    references: &[],
+    touches: &[],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Pod(check),
+};
+
+fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
+    report_host_mounts(
+        pod,
+        cx,
+        is_docker_socket,
+        |container, path| format!("{} mounts the Docker socket {path}", container.label()),
+        "needs to know what the socket is for: build images with buildkit or kaniko, and read \
+         container data from the kubelet instead",
+    );
+}
+
+fn is_docker_socket(path: &str) -> bool {
+    let before_dot = path.strip_suffix("sock").and_then(|path| {
+        let mut letters = path.chars();
+        letters.next_back().filter(|letter| *letter != '\n')?;
+        Some(letters.as_str())
+    });
+    before_dot.is_some_and(|path| path.ends_with("docker"))
+}

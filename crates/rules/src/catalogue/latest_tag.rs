@@ -1,0 +1,87 @@
+//! # What it finds
+//!
+//! An image with the tag `latest`, without a tag, or missing altogether. A digest passes, also
+//! behind `latest`. Regular, init and ephemeral containers.
+//!
+//! # Why it matters
+//!
+//! What runs depends on when a node pulled the image, so two replicas can differ and a rollback
+//! changes nothing.
+//!
+//! # What the fix changes
+//!
+//! The image that `values` gives for this one. It is a safe fix when it names the same repository
+//! with a digest. Tags are never invented.
+//!
+//! # What it may break
+//!
+//! Another version of the program may behave differently; an image that does not exist is not
+//! pulled.
+//!
+//! # Other tools
+//!
+//! Polaris takes the port of a registry for a tag.
+
+use crate::image::Reference;
+use crate::{Check, Container, Context, Fix, Pod, Remedy, Rule, Scope};
+use manifest::Node;
+use record::Severity;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "latest-tag",
+    title: "Image has no fixed tag",
+    severity: Severity::High,
+    default: true,
+    policy_id: Some("no_latest_tag"),
+    aliases: &[
+        "kube-linter:latest-tag",
+        "polaris:tagNotSpecified",
+        "trivy:KSV-0013",
+        "checkov:CKV_K8S_14",
+        "kube-score:container-image-tag",
+        "kyverno:disallow-latest-tag",
+    ],
+    references: &[],
+    touches: &["{container}/image"],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Container(check),
+};
+
+fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    let image = container.node.get("image").and_then(Node::as_str).unwrap_or("");
+    if !is_floating(image) {
+        return;
+    }
+    let message = match image {
+        "" => format!("{} names no image", container.label()),
+        _ => format!("{} uses the image {image}, which has no fixed tag", container.label()),
+    };
+    let remedy = remedy(pod, container, image, cx);
+    cx.report(container.site(pod, &["image"]), message, remedy);
+}
+
+/// Whether the last part, behind the last colon, is `latest` or no tag at all.
+fn is_floating(image: &str) -> bool {
+    let Some((_, last)) = image.rsplit_once(':') else { return true };
+    // A slash behind the last colon: the colon belongs to a registry's port.
+    let has_no_tag = last.find('/').is_some_and(|slash| slash + 1 < last.len());
+    last == "latest" || has_no_tag
+}
+
+fn remedy(pod: &Pod<'_>, container: &Container<'_>, image: &str, cx: &Context<'_, '_>) -> Remedy {
+    let Some(pin) = cx.settings.values.image(cx.object, container, image) else {
+        return "needs the version that is meant: its tag, or better its digest".into();
+    };
+    let wanted = pin.value.as_str().unwrap_or("");
+    if is_floating(wanted) {
+        return format!("the image {wanted} in `values` has no fixed tag either").into();
+    }
+    let reference = Reference::parse(wanted);
+    let same_repository = reference.name == Reference::parse(image).name;
+    let fix = match same_repository && reference.digest.is_some() {
+        true => Fix::safe(),
+        false => Fix::unsafe_because("another version may behave differently or not exist"),
+    };
+    fix.set(container.path(pod, &["image"]), pin).into()
+}

@@ -1,0 +1,122 @@
+//! # What it finds
+//!
+//! A workload with two replicas or more, unless a term of `podAntiAffinity`, preferred or required,
+//! keeps its own pods apart by `kubernetes.io/hostname`. Terms that do not are reported one by one.
+//! Topology spread constraints do not count.
+//!
+//! # Why it matters
+//!
+//! When all replicas are on one node, the loss of that node is the loss of the service.
+//!
+//! # What the fix changes
+//!
+//! A preferred term of weight 100 with the workload's own `matchLabels` is added. It is never a
+//! required one, which could leave replicas unscheduled.
+//!
+//! # What it may break
+//!
+//! Nothing: a preferred term does not keep a pod from being scheduled. Placement changes.
+
+use crate::common::selector_labels;
+use crate::selector::Selector;
+use crate::{Check, Context, Fix, Object, Pod, Remedy, Rule, Scope, Site, Written};
+use manifest::Node;
+use record::Severity;
+use serde_json::json;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "no-anti-affinity",
+    title: "Replicas may land on one node",
+    severity: Severity::Medium,
+    default: true,
+    policy_id: Some("no_anti_affinity"),
+    aliases: &[
+        "kube-linter:no-anti-affinity",
+        "kube-score:deployment-has-host-podantiaffinity",
+        "kube-score:statefulset-has-host-podantiaffinity",
+        "kyverno:insert-pod-antiaffinity",
+    ],
+    references: &[],
+    touches: &["{pod}/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/**"],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Pod(check),
+};
+
+const HOSTNAME: &str = "kubernetes.io/hostname";
+const ANTI_AFFINITY: [&str; 2] = ["affinity", "podAntiAffinity"];
+const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
+const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
+const REPLICATED: [&str; 6] = [
+    "Deployment",
+    "StatefulSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "DeploymentConfig",
+    "Rollout",
+];
+
+fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
+    let object = cx.object;
+    let replicas = object.at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
+    if replicas < 2 || !REPLICATED.contains(&object.kind) {
+        return;
+    }
+    let terms = terms(pod);
+    if terms.iter().any(|(_, term)| term.is_some_and(|term| separates(term, pod, object))) {
+        return;
+    }
+    let remedy = preferred_term(pod, object);
+    if terms.is_empty() {
+        let message = format!("nothing keeps the {replicas} replicas on different nodes");
+        return cx.report(pod.site(&ANTI_AFFINITY), message, remedy);
+    }
+    for (site, _) in terms {
+        cx.report(site, "anti-affinity term does not keep the replicas apart", remedy.clone());
+    }
+}
+
+/// The pod affinity terms, with their places.
+fn terms<'a>(pod: &Pod<'a>) -> Vec<(Site, Option<Node<'a>>)> {
+    let mut found = Vec::new();
+    for (list, inner) in [(PREFERRED, &["podAffinityTerm"][..]), (REQUIRED, &[])] {
+        let keys = [&ANTI_AFFINITY[..], &[list]].concat();
+        let items = pod.spec.at(&keys).filter(|items| items.is_seq());
+        for (index, item) in items.into_iter().flat_map(Node::items).enumerate() {
+            found.push((pod.item_site(&keys, index, inner), item.at(inner)));
+        }
+    }
+    found
+}
+
+/// Whether a term keeps pods of this template on different nodes.
+fn separates(term: Node<'_>, pod: &Pod<'_>, object: &Object<'_>) -> bool {
+    let mut namespaces = term.get("namespaces").into_iter().flat_map(Node::items).peekable();
+    let here = object.namespace.unwrap_or("");
+    let covers_namespace =
+        namespaces.peek().is_none() || namespaces.any(|name| name.as_str() == Some(here));
+    // A missing selector matches nothing, an empty one everything.
+    let selector = term.get("labelSelector").filter(|selector| selector.is_map());
+    let matches = selector
+        .and_then(|selector| Selector::parse(selector).ok())
+        .is_some_and(|selector| selector.matches(pod.labels()));
+    covers_namespace && matches && term.get("topologyKey").and_then(Node::as_str) == Some(HOSTNAME)
+}
+
+fn preferred_term(pod: &Pod<'_>, object: &Object<'_>) -> Remedy {
+    let own = selector_labels(object).filter(|(labels, _)| {
+        Selector::from_labels(*labels).is_ok_and(|selector| selector.matches(pod.labels()))
+    });
+    let Some((labels, place)) = own else {
+        return "needs labels that tell the workload's pods from others".into();
+    };
+    let term = json!({
+        "weight": 100,
+        "podAffinityTerm": {
+            "labelSelector": { "matchLabels": labels.to_json() },
+            "topologyKey": HOSTNAME,
+        },
+    });
+    let list = pod.path(&[ANTI_AFFINITY[0], ANTI_AFFINITY[1], PREFERRED]);
+    Fix::safe().append(list, Written::manifest(term, place), &[]).into()
+}

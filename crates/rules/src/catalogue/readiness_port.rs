@@ -1,0 +1,42 @@
+//! # What it finds
+//!
+//! A `readinessProbe` of a regular container whose `httpGet`, `tcpSocket` or `grpc` port is not
+//! among the container's TCP ports. A number must be declared as a number, a name as a name;
+//! `"8080"` is a name.
+//!
+//! # Why it matters
+//!
+//! A probe that cannot connect keeps the pod out of its Services. An undeclared port is often a
+//! mistyped one.
+//!
+//! # What the fix changes
+//!
+//! A number joins `ports`; that is information for people and tools and opens nothing. A name in
+//! plain digits becomes the number, if that is declared. Unknown names, and pods with
+//! `hostNetwork`, where a declared port is bound on the node, have no fix.
+//!
+//! # What it may break
+//!
+//! Nothing: the fix is safe.
+
+use crate::common::check_probe_port;
+use crate::{Check, Container, Context, Pod, Rule, Scope};
+use record::Severity;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "readiness-port",
+    title: "Readiness probe aims at an undeclared port",
+    severity: Severity::Medium,
+    default: true,
+    policy_id: Some("readiness_port"),
+    aliases: &["kube-linter:readiness-port"],
+    references: &[],
+    touches: &["{container}/ports/**", "{container}/readinessProbe/*/port"],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Container(check),
+};
+
+fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    check_probe_port("readinessProbe", pod, container, cx);
+}

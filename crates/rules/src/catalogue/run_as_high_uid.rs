@@ -1,0 +1,69 @@
+//! # What it finds
+//!
+//! A container whose `runAsUser`, its own or the pod's, is missing or at most 10000. Pods declared
+//! for Windows are exempt.
+//!
+//! # Why it matters
+//!
+//! Low user ids are likely to exist on the node. A process that gets out of its container then owns
+//! the files of that user.
+//!
+//! # What the fix changes
+//!
+//! `runAsUser` on the container, from `values`, if that id is above 10000. Without one there is no
+//! fix.
+//!
+//! # What it may break
+//!
+//! Files and volumes that belong to another user, programs that look themselves up in
+//! `/etc/passwd`, and images built for one user id.
+//!
+//! # Other tools
+//!
+//! Trivy looks at the container's own field only; Checkov and kube-score accept 10000 itself.
+
+use crate::common::effective_user;
+use crate::{Check, Container, Context, Fix, Pod, Remedy, Rule, Scope};
+use record::Severity;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "run-as-high-uid",
+    title: "User id is not above 10000",
+    severity: Severity::Low,
+    default: false,
+    policy_id: Some("run_as_user"),
+    aliases: &[
+        "trivy:KSV-0020",
+        "checkov:CKV_K8S_40",
+        "kube-score:container-security-context-user-group-id",
+    ],
+    references: &[],
+    touches: &["{container}/securityContext/runAsUser"],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Container(check),
+};
+
+const HIGHEST_LOW: i64 = 10_000;
+
+fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    let user = effective_user(pod, container);
+    if pod.is_windows() || user.is_some_and(|uid| uid > HIGHEST_LOW) {
+        return;
+    }
+    let label = container.label();
+    let message = match user {
+        Some(uid) => format!("{label} runs with the low user id {uid}"),
+        None => format!("{label} has no user id of its own"),
+    };
+    let site = container.site(pod, &["securityContext", "runAsUser"]);
+    let uid = cx.settings.values.run_as_user(cx.object, Some(container));
+    let high = uid.filter(|uid| uid.value.as_i64().is_some_and(|uid| uid > HIGHEST_LOW));
+    let remedy = match high {
+        Some(uid) => Fix::unsafe_because("files of another user may become unreadable")
+            .set(site.path.clone(), uid)
+            .into(),
+        None => Remedy::from("needs a user id above 10000 that the image works with"),
+    };
+    cx.report(site, message, remedy);
+}

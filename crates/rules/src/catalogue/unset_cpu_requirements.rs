@@ -1,0 +1,57 @@
+//! # What it finds
+//!
+//! A container whose `resources.requests.cpu` is missing or zero. CPU limits do not matter here.
+//! Ephemeral containers are reported too, though they cannot carry resources.
+//!
+//! # Why it matters
+//!
+//! The scheduler then packs the pod onto any node, and under load it gets what the others leave.
+//!
+//! # What the fix changes
+//!
+//! A missing request becomes equal to `limits.cpu` where that is written; the API server does the
+//! same. Otherwise the request comes from `values`; without one there is no fix. A written zero
+//! gives way only to `values`.
+//!
+//! # What it may break
+//!
+//! A request that is too low starves the container; one that is too high leaves the pod unscheduled
+//! or exceeds a quota.
+//!
+//! # Other tools
+//!
+//! Polaris accepts a request of zero; Trivy accepts any that is written.
+
+use crate::common::{Amount, check_amount};
+use crate::{Check, Container, Context, Pod, Rule, Scope};
+use record::Severity;
+
+pub(crate) static RULE: Rule = Rule {
+    id: "unset-cpu-requirements",
+    title: "CPU request is missing or zero",
+    severity: Severity::Medium,
+    default: true,
+    policy_id: Some("set_requests_limits"),
+    aliases: &[
+        "kube-linter:unset-cpu-requirements",
+        "polaris:cpuRequestsMissing",
+        "kubescape:C-0268",
+        "kubescape:C-0050",
+        "trivy:KSV-0015",
+        "checkov:CKV_K8S_10",
+        "kube-score:container-resources",
+        "kyverno:require-requests-limits",
+        "kyverno:add-default-resources",
+    ],
+    references: &[],
+    touches: &["{container}/resources/requests/cpu"],
+    removes: &[],
+    scope: Scope::Object,
+    check: Check::Container(check),
+};
+
+const AMOUNT: Amount = Amount { list: "requests", resource: "cpu", zero_counts: true };
+
+fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    check_amount(&AMOUNT, pod, container, cx);
+}
