@@ -3,12 +3,30 @@
 // A command's output is its result.
 #![allow(clippy::print_stdout)]
 
+mod bench;
+mod generate;
 mod schemas;
+mod test;
+mod tools;
+
+use std::path::Path;
+
+const USAGE: &str = "\
+usage: cargo xtask <command>
+
+  test                  everything that must hold before a change lands
+  bench [--full]        time the tool on the dev corpus, write docs/benchmarks.md
+  generate [--check]    docs/rules and schemas, made from the code
+  schemas [--check]     the packed Kubernetes schemas, made from Kubernetes' own documents";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     match arguments.split_first() {
+        Some((command, [])) if command == "test" => test::run(root),
+        Some((command, rest)) if command == "bench" => bench::run(root, rest),
+        Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "schemas" => schemas::run(rest),
-        command => anyhow::bail!("unknown command {command:?}; known: schemas"),
+        _ => anyhow::bail!("{USAGE}"),
     }
 }

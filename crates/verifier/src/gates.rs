@@ -54,6 +54,13 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// The gates after `patch`, as they stand for all findings together.
+    pub(crate) fn worst_gates(&self) -> Vec<GateResult> {
+        self.gates_of(self.still_found.keys().next().copied().unwrap_or(0))
+    }
+}
+
 impl<'j, 'f> Gates<'j, 'f> {
     pub(crate) fn new(judge: &'j Judge<'j>, position: usize, found: &'f [Found]) -> Self {
         let object = judge.corpus.object(position);
@@ -108,6 +115,15 @@ impl<'j, 'f> Gates<'j, 'f> {
         composition.included.iter_mut().for_each(original);
         composition.withheld.iter_mut().for_each(|(index, _)| original(index));
         self.judge_composition(composition)
+    }
+
+    /// Sends a ready patch through the remaining gates; it must cure these findings.
+    pub(crate) fn judge_patch(
+        &self,
+        operations: Vec<PatchOperation>,
+        included: Vec<usize>,
+    ) -> Attempt {
+        self.judge_composition(Composition { operations, included, ..Composition::default() })
     }
 
     fn judge_composition(&self, composition: Composition) -> Attempt {

@@ -25,6 +25,13 @@ impl GateSet {
         gates
     }
 
+    /// Whether every gate of the set passed.
+    pub fn accepts(&self, results: &[GateResult]) -> bool {
+        self.0.iter().all(|gate| {
+            results.iter().any(|r| r.gate == *gate && r.outcome == GateOutcome::Passed)
+        })
+    }
+
     /// Whether the gate runs.
     pub fn contains(&self, gate: Gate) -> bool {
         self.0.contains(&gate)
@@ -69,6 +76,15 @@ pub struct FindingVerdict {
     pub gates: Vec<GateResult>,
 }
 
+/// What the gates say of a patch that came from elsewhere.
+#[derive(Debug)]
+pub struct Judged {
+    /// The gates, in order, up to the first that failed.
+    pub gates: Vec<GateResult>,
+    /// The text edit, when there is one.
+    pub edit: Option<manifest::Edit>,
+}
+
 /// A joint patch that passed every gate.
 #[derive(Debug)]
 pub struct Accepted {
@@ -99,6 +115,26 @@ impl Judge<'_> {
         let attempt = self.joint(&gates, allowed, &mut verdicts);
         let accepted = attempt.and_then(|attempt| settle(attempt, &mut verdicts));
         ObjectVerdict { findings: verdicts, accepted }
+    }
+
+    /// Judges a patch that came from elsewhere: a file, a model, a person. It may touch what the
+    /// given rules allow, and must cure the given findings.
+    pub fn foreign(
+        &self,
+        position: usize,
+        operations: &[PatchOperation],
+        rules: &[&'static Rule],
+        targets: &[Found],
+    ) -> Judged {
+        let gates = Gates::new(self, position, targets);
+        let patch = gates.patch(operations, rules);
+        if patch.outcome == GateOutcome::Failed {
+            return Judged { gates: vec![patch], edit: None };
+        }
+        let attempt = gates.judge_patch(operations.to_vec(), (0..targets.len()).collect());
+        let mut results = vec![patch];
+        results.extend(attempt.worst_gates());
+        Judged { gates: results, edit: attempt.edit }
     }
 
     fn proposal_of(

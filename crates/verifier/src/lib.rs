@@ -6,7 +6,9 @@
 //! [`Judge::foreign`] judges a patch that came from elsewhere.
 
 mod allowed;
+mod files;
 mod gates;
 mod judge;
 
-pub use judge::{Accepted, FindingVerdict, GateSet, Judge, ObjectVerdict};
+pub use files::{FileEdits, file_edits};
+pub use judge::{Accepted, FindingVerdict, GateSet, Judge, Judged, ObjectVerdict};

