@@ -1,6 +1,8 @@
 //! What every rule of the catalogue must have: a page, names, and fixtures that it speaks up on
 //! and stays silent on.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
 use manifest::{Limits, Path, Segment, Source};
 use rules::{
     Edit, Entry, Finding, Object, Remedy, Rule, Set, Settings, Values, all, check_object, objects,

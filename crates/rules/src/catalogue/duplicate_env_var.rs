@@ -50,24 +50,28 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     }
     for (index, name) in &names {
         // The second entry is the first that repeats the name.
-        let Some(places) = places.get(name.as_str()).filter(|all| all.get(1) == Some(index)) else {
-            continue;
-        };
+        let places = places.get(name.as_str()).filter(|all| all.get(1) == Some(index));
+        let Some((last, superseded)) = places.and_then(|all| all.split_last()) else { continue };
         let site = container.item_site(pod, &["env"], *index, &["name"]);
-        let message =
-            format!("variable {name} of {} is defined {} times", container.label(), places.len());
-        cx.report(site, message, remedy(pod, container, name, places));
+        let count = superseded.len() + 1;
+        let message = format!("variable {name} of {} is defined {count} times", container.label());
+        cx.report(site, message, remedy(pod, container, name, superseded, *last));
     }
 }
 
-fn remedy(pod: &Pod<'_>, container: &Container<'_>, name: &str, places: &[usize]) -> Remedy {
-    let Some((last, superseded)) = places.split_last() else { return "".into() };
-    let first = superseded.first().copied().unwrap_or(*last);
+fn remedy(
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    name: &str,
+    superseded: &[usize],
+    last: usize,
+) -> Remedy {
+    let first = superseded.first().copied().unwrap_or(last);
     let reads_it = |(index, entry): (usize, Node<'_>)| {
-        (first + 1..=*last).contains(&index) && may_read(entry, name)
+        (first + 1..=last).contains(&index) && may_read(entry, name)
     };
     let last_may_be_missing =
-        container.env().any(|(index, entry)| index == *last && is_optional(entry));
+        container.env().any(|(index, entry)| index == last && is_optional(entry));
     if last_may_be_missing || container.env().any(reads_it) {
         return "needs to know which value is meant: a later entry may read an earlier one".into();
     }

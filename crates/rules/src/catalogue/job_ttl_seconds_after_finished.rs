@@ -23,7 +23,7 @@ use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
     id: "job-ttl-seconds-after-finished",
-    title: "Finished Jobs are not cleaned up by one rule",
+    title: "Clean-up of finished Jobs is left out or set twice",
     severity: Severity::Low,
     default: true,
     policy_id: Some("job_ttl_after_finished"),

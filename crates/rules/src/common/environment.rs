@@ -39,7 +39,10 @@ fn reference(
     cx: &Context<'_, '_>,
 ) -> Option<Remedy> {
     // The kubelet expands `$(NAME)` and `$$` in a literal, not in a referenced value.
-    if value.contains("$(") || value.contains("$$") {
+    let is_expanded = value.contains("$(") || value.contains("$$");
+    let entry = container.env().find(|(at, _)| *at == index).map(|(_, entry)| entry);
+    let has_source = entry.and_then(|entry| entry.get("valueFrom")).is_some_and(|v| !v.is_null());
+    if is_expanded || has_source {
         return None;
     }
     let encoded = base64(value.as_bytes());
