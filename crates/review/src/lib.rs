@@ -7,5 +7,6 @@
 pub mod diagnostics;
 pub mod diff;
 mod escape;
+pub mod summary;
 
 pub use escape::escape;

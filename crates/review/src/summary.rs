@@ -1,0 +1,355 @@
+//! The summary of a run: how many findings went how far, and why the others did not.
+//!
+//! Every rate comes with what it is a rate of. The order is fixed: rules by id, gates as they run,
+//! reasons by how often they occur.
+
+mod markdown;
+
+use record::{Detection, Gate, GateOutcome, Outcome, Patch, PatchOperation, Status, Verdict};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+/// Reasons kept for each status of a rule; the totals keep twice as many.
+const REASONS: usize = 3;
+
+/// A part of a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Share {
+    /// The part.
+    pub count: usize,
+    /// The whole.
+    pub of: usize,
+}
+
+/// How one gate judged the patches that reached it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct GateCount {
+    /// Which gate.
+    pub gate: Gate,
+    /// Patches that passed.
+    pub passed: usize,
+    /// Patches that failed.
+    pub failed: usize,
+    /// Patches that were not judged: the gate is off, or an earlier one failed.
+    pub skipped: usize,
+    /// Patches that could not be judged. Not a pass.
+    pub unavailable: usize,
+}
+
+/// One reason and how often it occurs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// As the record says it.
+    pub reason: String,
+    /// Findings that have it.
+    pub count: usize,
+}
+
+/// The findings that ended with one status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// The status; never `accepted`.
+    pub status: Status,
+    /// Findings that ended so.
+    pub count: usize,
+    /// The most frequent reasons, most frequent first.
+    pub reasons: Vec<Reason>,
+}
+
+/// The way of one rule's findings, or of all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Funnel {
+    /// Rule id; the policy id for findings of other tools.
+    pub rule: String,
+    /// Findings.
+    pub found: usize,
+    /// Findings with a candidate patch, of those found.
+    pub proposed: Share,
+    /// The gates that at least one verdict names.
+    pub gates: Vec<GateCount>,
+    /// Patches that passed every required gate, of those proposed.
+    pub accepted: Share,
+    /// The findings that ended otherwise.
+    pub not_accepted: Vec<Ended>,
+}
+
+/// How large the accepted patches are.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Operations {
+    /// Accepted patches that were measured.
+    pub patches: usize,
+    /// Median of operations per patch, `test` operations included.
+    pub median_with_tests: f64,
+    /// Median of operations that change something.
+    pub median_without_tests: f64,
+}
+
+/// The summary of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// All rules together, under the name `all`.
+    pub total: Funnel,
+    /// Size of the accepted patches; absent when none was accepted.
+    pub operations: Option<Operations>,
+    /// Each rule with a finding, by id.
+    pub rules: Vec<Funnel>,
+}
+
+/// Counts a run. The slices are those of one run; their order does not matter.
+pub fn summarize(
+    detections: &[Detection],
+    patches: &[Patch],
+    verdicts: &[Verdict],
+    outcomes: &[Outcome],
+) -> Summary {
+    let mut tallies = Tallies::default();
+    for detection in detections {
+        let rule = name(detection.rule.as_deref(), &detection.policy_id);
+        tallies.of(rule).into_iter().for_each(|tally| tally.found += 1);
+    }
+    for patch in patches {
+        let rule = name(patch.rule.as_deref(), &patch.policy_id);
+        tallies.of(rule).into_iter().for_each(|tally| tally.proposed += 1);
+    }
+    for verdict in verdicts {
+        let rule = name(verdict.rule.as_deref(), &verdict.policy_id);
+        tallies.of(rule).into_iter().for_each(|tally| tally.judge(verdict));
+    }
+    for outcome in outcomes {
+        tallies.of(&outcome.rule).into_iter().for_each(|tally| tally.end(outcome));
+    }
+    Summary {
+        total: tallies.total.funnel("all", 2 * REASONS),
+        operations: operations(patches, verdicts),
+        rules: tallies.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
+    }
+}
+
+impl Summary {
+    /// Writes `review.json`: this value, indented, with a final newline.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+
+    /// Writes `review.md`.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn write_markdown(&self, out: &mut impl Write) -> io::Result<()> {
+        markdown::write(out, self)
+    }
+}
+
+fn name<'a>(rule: Option<&'a str>, policy_id: &'a str) -> &'a str {
+    rule.unwrap_or(policy_id)
+}
+
+/// The counts of each rule and of all.
+#[derive(Default)]
+struct Tallies<'a> {
+    total: Tally<'a>,
+    rules: BTreeMap<&'a str, Tally<'a>>,
+}
+
+impl<'a> Tallies<'a> {
+    fn of(&mut self, rule: &'a str) -> [&mut Tally<'a>; 2] {
+        [&mut self.total, self.rules.entry(rule).or_default()]
+    }
+}
+
+#[derive(Default)]
+struct Tally<'a> {
+    found: usize,
+    proposed: usize,
+    accepted: usize,
+    gates: BTreeMap<Gate, GateCount>,
+    ends: BTreeMap<Status, BTreeMap<&'a str, usize>>,
+}
+
+impl<'a> Tally<'a> {
+    fn judge(&mut self, verdict: &Verdict) {
+        self.accepted += usize::from(verdict.accepted);
+        for result in &verdict.gates {
+            let count = self.gates.entry(result.gate).or_insert(GateCount {
+                gate: result.gate,
+                passed: 0,
+                failed: 0,
+                skipped: 0,
+                unavailable: 0,
+            });
+            *match result.outcome {
+                GateOutcome::Passed => &mut count.passed,
+                GateOutcome::Failed => &mut count.failed,
+                GateOutcome::Skipped => &mut count.skipped,
+                GateOutcome::Unavailable => &mut count.unavailable,
+            } += 1;
+        }
+    }
+
+    fn end(&mut self, outcome: &'a Outcome) {
+        if outcome.status != Status::Accepted {
+            let reason = outcome.reason.as_deref().unwrap_or("no reason given");
+            *self.ends.entry(outcome.status).or_default().entry(reason).or_default() += 1;
+        }
+    }
+
+    fn funnel(&self, rule: &str, most: usize) -> Funnel {
+        Funnel {
+            rule: rule.to_owned(),
+            found: self.found,
+            proposed: Share { count: self.proposed, of: self.found },
+            gates: self.gates.values().copied().collect(),
+            accepted: Share { count: self.accepted, of: self.proposed },
+            not_accepted: self
+                .ends
+                .iter()
+                .map(|(&status, reasons)| Ended {
+                    status,
+                    count: reasons.values().sum(),
+                    reasons: most_frequent(reasons, most),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn most_frequent(reasons: &BTreeMap<&str, usize>, most: usize) -> Vec<Reason> {
+    let mut sorted: Vec<(&str, usize)> =
+        reasons.iter().map(|(&reason, &count)| (reason, count)).collect();
+    // Stable: equals stay in the order of the map.
+    sorted.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    sorted.truncate(most);
+    sorted.into_iter().map(|(reason, count)| Reason { reason: reason.to_owned(), count }).collect()
+}
+
+fn operations(patches: &[Patch], verdicts: &[Verdict]) -> Option<Operations> {
+    let accepted: BTreeSet<_> = verdicts
+        .iter()
+        .filter(|verdict| verdict.accepted)
+        .map(|v| (v.manifest_path.as_deref(), v.fingerprint.as_deref(), v.id.as_str()))
+        .collect();
+    let measured: Vec<&Patch> = patches
+        .iter()
+        .filter(|p| {
+            let key = (p.manifest_path.as_deref(), p.fingerprint.as_deref(), p.id.as_str());
+            accepted.contains(&key)
+        })
+        .collect();
+    let changes = |patch: &Patch| patch.patch.iter().filter(|op| !is_test(op)).count();
+    Some(Operations {
+        patches: measured.len(),
+        median_with_tests: median(measured.iter().map(|patch| patch.patch.len()).collect())?,
+        median_without_tests: median(measured.iter().map(|patch| changes(patch)).collect())?,
+    })
+}
+
+fn is_test(operation: &PatchOperation) -> bool {
+    matches!(operation, PatchOperation::Test(_))
+}
+
+/// The middle one, or the mean of the two in the middle.
+fn median(mut counts: Vec<usize>) -> Option<f64> {
+    counts.sort_unstable();
+    let middle = counts.len() / 2;
+    let upper = f64::from(u32::try_from(*counts.get(middle)?).ok()?);
+    if counts.len() % 2 == 1 {
+        return Some(upper);
+    }
+    let lower = f64::from(u32::try_from(*counts.get(middle - 1)?).ok()?);
+    Some((lower + upper) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn read<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Vec<T> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn detection(id: &str, rule: &str) -> serde_json::Value {
+        json!({"id": id, "manifest_path": "a.yaml", "policy_id": rule, "rule": rule,
+               "violation_text": "x", "fingerprint": format!("f{id}")})
+    }
+
+    fn patch(id: &str, rule: &str, tests: usize, changes: usize) -> serde_json::Value {
+        let test = json!({"op": "test", "path": "/a", "value": 1});
+        let mut operations = vec![test; tests];
+        operations.extend(vec![json!({"op": "remove", "path": "/a"}); changes]);
+        json!({"id": id, "policy_id": rule, "rule": rule, "source": "rules",
+               "fingerprint": format!("f{id}"), "manifest_path": "a.yaml", "patch": operations})
+    }
+
+    fn verdict(id: &str, rule: &str, accepted: bool, schema: &str) -> serde_json::Value {
+        json!({"id": id, "policy_id": rule, "rule": rule, "accepted": accepted,
+               "ok_policy": true, "ok_schema": accepted, "ok_safety": true, "ok_rescan": false,
+               "fingerprint": format!("f{id}"), "manifest_path": "a.yaml",
+               "gates": [{"gate": "patch", "outcome": "passed"},
+                         {"gate": "schema", "outcome": schema}]})
+    }
+
+    fn outcome(id: &str, rule: &str, status: &str, reason: Option<&str>) -> serde_json::Value {
+        json!({"id": id, "rule": rule, "fingerprint": format!("f{id}"), "status": status,
+               "reason": reason})
+    }
+
+    fn summary() -> Summary {
+        let detections = ["1", "2", "3"].map(|id| detection(id, "host-network"));
+        let more = ["4", "5"].map(|id| detection(id, "latest-tag"));
+        summarize(
+            &read(detections.into_iter().chain(more).collect()),
+            &read(json!([
+                patch("1", "host-network", 1, 1),
+                patch("2", "host-network", 1, 4),
+                patch("3", "host-network", 1, 9)
+            ])),
+            &read(json!([
+                verdict("1", "host-network", true, "passed"),
+                verdict("2", "host-network", true, "passed"),
+                verdict("3", "host-network", false, "unavailable")
+            ])),
+            &read(json!([
+                outcome("1", "host-network", "accepted", None),
+                outcome("2", "host-network", "accepted", None),
+                outcome("3", "host-network", "rejected", Some("schema: kind | <b>unknown</b>")),
+                outcome("4", "latest-tag", "advice", Some("needs the tag")),
+                outcome("5", "latest-tag", "advice", Some("needs the tag"))
+            ])),
+        )
+    }
+
+    #[test]
+    fn the_page_shows_every_rate_with_its_denominator() {
+        let mut out = Vec::new();
+        summary().write_markdown(&mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn the_file_holds_the_same() {
+        let mut out = Vec::new();
+        summary().write_json(&mut out).unwrap();
+        insta::assert_snapshot!(String::from_utf8(out).unwrap());
+    }
+
+    #[test]
+    fn medians_leave_rejected_patches_out() {
+        let operations = summary().operations.unwrap();
+        assert_eq!(operations.patches, 2);
+        assert_eq!((operations.median_with_tests, operations.median_without_tests), (3.5, 2.5));
+    }
+
+    #[test]
+    fn an_empty_run_has_a_summary() {
+        let empty = summarize(&[], &[], &[], &[]);
+        let mut out = Vec::new();
+        empty.write_markdown(&mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains("0 of 0"));
+    }
+}

@@ -1,0 +1,132 @@
+use super::{Funnel, Share, Summary};
+use crate::escape;
+use std::io::{self, Write};
+
+pub(super) fn write(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    writeln!(out, "# Review of the run\n")?;
+    write_totals(out, summary)?;
+    write_gates(out, &summary.total)?;
+    write_rules(out, &summary.rules)?;
+    write_reasons(out, summary)
+}
+
+fn write_totals(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let total = &summary.total;
+    writeln!(out, "| | |\n| --- | --- |")?;
+    writeln!(out, "| Findings | {} |", total.found)?;
+    writeln!(out, "| With a proposed fix | {} |", rate(total.proposed))?;
+    writeln!(out, "| Fixes accepted, of those proposed | {} |", rate(total.accepted))?;
+    let of_found = Share { count: total.accepted.count, of: total.found };
+    writeln!(out, "| Fixes accepted, of all findings | {} |", rate(of_found))?;
+    if let Some(size) = summary.operations {
+        let medians = [size.median_without_tests, size.median_with_tests];
+        writeln!(
+            out,
+            "| Operations per accepted patch, median of {} | {} ({} with `test`) |",
+            size.patches, medians[0], medians[1]
+        )?;
+    }
+    for ended in &total.not_accepted {
+        let share = Share { count: ended.count, of: total.found };
+        writeln!(out, "| Findings that ended as {} | {} |", ended.status.as_str(), rate(share))?;
+    }
+    writeln!(out)
+}
+
+fn write_gates(out: &mut impl Write, total: &Funnel) -> io::Result<()> {
+    if total.gates.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Gates\n")?;
+    writeln!(out, "Skipped and unavailable are no passes.\n")?;
+    writeln!(out, "| Gate | Passed, of those proposed | Failed | Skipped | Unavailable |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for gate in &total.gates {
+        let passed = rate(Share { count: gate.passed, of: total.proposed.count });
+        let rest = format!("{} | {} | {}", gate.failed, gate.skipped, gate.unavailable);
+        writeln!(out, "| {} | {passed} | {rest} |", gate.gate.as_str())?;
+    }
+    writeln!(out)
+}
+
+fn write_rules(out: &mut impl Write, rules: &[Funnel]) -> io::Result<()> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Rules\n")?;
+    writeln!(out, "| Rule | Found | Proposed | Gates passed | Accepted, of those proposed |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- |")?;
+    for rule in rules {
+        let gates: Vec<String> = rule
+            .gates
+            .iter()
+            .map(|gate| format!("{} {}", gate.gate.as_str(), gate.passed))
+            .collect();
+        let (proposed, accepted) = (rate(rule.proposed), rate(rule.accepted));
+        let name = cell(&rule.rule);
+        let gates = gates.join(", ");
+        writeln!(out, "| {name} | {} | {proposed} | {gates} | {accepted} |", rule.found)?;
+    }
+    writeln!(out)
+}
+
+fn write_reasons(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    if summary.total.not_accepted.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "## Not accepted\n")?;
+    writeln!(out, "The most frequent reasons of each rule.\n")?;
+    writeln!(out, "| Rule | Status | Findings | Reason |\n| --- | --- | --- | --- |")?;
+    for rule in &summary.rules {
+        for ended in &rule.not_accepted {
+            for reason in &ended.reasons {
+                let share = format!("{} of {}", reason.count, ended.count);
+                let (name, why) = (cell(&rule.rule), cell(&reason.reason));
+                writeln!(out, "| {name} | {} | {share} | {why} |", ended.status.as_str())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Percent in tenths, rounded half up; whole numbers only, so that every machine agrees.
+fn rate(share: Share) -> String {
+    let Share { count, of } = share;
+    if of == 0 {
+        return format!("{count} of {of}");
+    }
+    let tenths = (count * 2000 + of) / (2 * of);
+    format!("{count} of {of} ({}.{} %)", tenths / 10, tenths % 10)
+}
+
+/// Text of a manifest or a scanner as the text of a table's cell.
+fn cell(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in escape(text).chars() {
+        match c {
+            '&' => out += "&amp;",
+            '<' => out += "&lt;",
+            '>' => out += "&gt;",
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '~' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Share, cell, rate};
+
+    #[test]
+    fn a_reason_is_text_and_nothing_else() {
+        assert_eq!(cell("a|b\n<img> [x](y)"), "a\\|b\\\\n&lt;img&gt; \\[x\\](y)");
+    }
+
+    #[test]
+    fn rates_are_rounded_half_up() {
+        assert_eq!(rate(Share { count: 2, of: 3 }), "2 of 3 (66.7 %)");
+        assert_eq!(rate(Share { count: 1, of: 2000 }), "1 of 2000 (0.1 %)");
+        assert_eq!(rate(Share { count: 0, of: 0 }), "0 of 0");
+    }
+}
