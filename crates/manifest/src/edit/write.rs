@@ -24,6 +24,8 @@ pub(crate) struct Habits {
     /// Behind colons and commas of JSON.
     pub(crate) colon: &'static str,
     pub(crate) comma: &'static str,
+    /// Whether strings of several lines become block scalars.
+    pub(crate) literals: bool,
 }
 
 /// Most frequent values seen; small ones only.
@@ -111,6 +113,7 @@ impl Habits {
             } else {
                 ", "
             },
+            literals: true,
         }
     }
 }
@@ -228,6 +231,7 @@ impl Habits {
     ) -> Written {
         if let Value::String(text) = value
             && literals
+            && self.literals
             && let Some(header) = literal_header(text)
         {
             let indent = " ".repeat(columns.map);
