@@ -6,44 +6,14 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 mod common;
+#[path = "common/corpora.rs"]
+mod corpora;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use common::{Outcome, Random};
 use manifest::{Limits, Source};
-
-fn files(dir: &Path, out: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> =
-        std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            files(&path, out);
-        } else {
-            out.push(path);
-        }
-    }
-}
-
-struct Unpacked(PathBuf);
-
-impl Drop for Unpacked {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn unpack(data: &Path, name: &str) -> Unpacked {
-    let dir = std::env::temp_dir().join(format!("manifest-{name}-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let archive = data.join(format!("{name}.tar.zst"));
-    let done =
-        Command::new("tar").arg("--zstd").arg("-xf").arg(archive).arg("-C").arg(&dir).status();
-    assert!(done.unwrap().success(), "cannot unpack {name}");
-    Unpacked(dir)
-}
 
 #[derive(Default)]
 struct Tally {
@@ -117,12 +87,12 @@ fn random_edits_of_real_files() {
         eprintln!("SKIPPED random_edits_of_real_files: set K8S_AUTO_FIX_DATA to the corpora");
         return;
     };
-    let full = std::env::var_os("K8S_AUTO_FIX_FULL").is_some_and(|value| value == "1");
+    let full = corpora::full();
     let mut failures = Vec::new();
     for (name, step, edits) in [("wild-dev", 6, 10), ("values-dev", 6, 10), ("corpus-dev", 60, 5)] {
-        let unpacked = unpack(Path::new(&data), name);
+        let unpacked = corpora::unpack(Path::new(&data), name);
         let mut paths = Vec::new();
-        files(&unpacked.0, &mut paths);
+        corpora::files(&unpacked.0, &mut paths);
         let mut tally = Tally::default();
         let (step, edits) = if full { (1, edits * 3) } else { (step, edits) };
         for path in paths.iter().step_by(step) {

@@ -1,6 +1,6 @@
 //! Random documents, random patches: what an edit promises, whatever the text looks like.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod common;
 
@@ -248,7 +248,13 @@ fn check(seed: u64) -> Result<(bool, bool), String> {
             assert!(edited.root().eq_json(&expected));
             Ok((true, false))
         }
-        Outcome::Refused(_) => Ok((true, true)),
+        Outcome::Refused(reason) => {
+            if std::env::var_os("K8S_AUTO_FIX_REFUSED").is_some() {
+                let line = serde_json::json!({"seed": seed, "reason": reason, "text": text, "patch": patch});
+                println!("{line}");
+            }
+            Ok((true, true))
+        }
         Outcome::Wrong(fault) => {
             let patch = serde_json::to_string(&patch).unwrap();
             Err(format!("seed {seed}\n--- text\n{text}\n--- patch {patch}\n{fault}"))
@@ -285,7 +291,10 @@ proptest! {
 #[test]
 fn generated_documents_parse_and_few_edits_are_refused() {
     let (mut parsed, mut edited, mut refused) = (0, 0, 0);
-    for seed in 0..2000 {
+    // K8S_AUTO_FIX_SEEDS=200000 searches deeper.
+    let seeds =
+        std::env::var("K8S_AUTO_FIX_SEEDS").map_or(2000, |text| text.parse::<usize>().unwrap());
+    for seed in 0..seeds as u64 {
         let source = common::parse(&file(seed));
         parsed += usize::from(source.documents().iter().all(|document| document.error().is_none()));
         assert!(source.root(0).is_none_or(Node::is_map));
@@ -293,6 +302,7 @@ fn generated_documents_parse_and_few_edits_are_refused() {
         edited += usize::from(tried);
         refused += usize::from(no);
     }
-    assert!(parsed > 1700, "the generator writes too much that is no YAML: {parsed} of 2000");
+    println!("{seeds} files, {parsed} parse; {edited} edited, {refused} refused");
+    assert!(parsed * 10 > seeds * 8, "the generator writes too much that is no YAML: {parsed}");
     assert!(refused * 20 < edited, "{refused} of {edited} refused");
 }

@@ -101,7 +101,7 @@ impl<'a> Planner<'a> {
         let mut out: Vec<TextEdit> = Vec::new();
         for edit in std::mem::take(&mut self.edits) {
             match out.last_mut() {
-                Some(last) if last.range.end > edit.range.start => self.into_removal(last, &edit),
+                Some(last) if last.range.end > edit.range.start => self.join_removal(last, &edit),
                 Some(last) if last.range.end == edit.range.start => {
                     last.range.end = edit.range.end;
                     last.text.push_str(&edit.text);
@@ -130,6 +130,7 @@ impl<'a> Planner<'a> {
                 return;
             }
             let floor = edits.last().map_or(self.part.start, |edit| edit.range.end);
+            let floor = floor.max(self.block_scalar_before(last.range.start));
             let before = &self.text[floor..last.range.start];
             let mut kept = before.trim_end().len();
             if kept == 0 && edits.last().is_some_and(|edit| edit.text.is_empty()) {
@@ -139,8 +140,11 @@ impl<'a> Planner<'a> {
                     continue;
                 }
             }
-            if !open_end {
-                kept += before[kept..].find('\n').map_or(0, |line_break| line_break + 1);
+            let line_break = before[kept..].find('\n').map(|line_break| line_break + 1);
+            match line_break {
+                _ if open_end => {}
+                Some(length) => kept += length,
+                None => last.range.end -= self.last_line_break(),
             }
             last.range.start = floor + kept;
             edits.push(last);
@@ -148,8 +152,20 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// End of the last block scalar before an offset: its blank lines may be data.
+    fn block_scalar_before(&self, offset: usize) -> usize {
+        let block = |data: &&NodeData| matches!(data.style, Style::Literal | Style::Folded);
+        let ends = self.tree.nodes.iter().filter(block).map(|data| data.end as usize);
+        ends.filter(|&end| end <= offset).max().unwrap_or(0)
+    }
+
+    /// Length of the line break that ends the file.
+    fn last_line_break(&self) -> usize {
+        if self.text.ends_with("\r\n") { 2 } else { 1 }
+    }
+
     /// New lines that go below a line which is itself removed take its place.
-    fn into_removal(&self, removal: &mut TextEdit, insertion: &TextEdit) {
+    fn join_removal(&self, removal: &mut TextEdit, insertion: &TextEdit) {
         let eol = self.habits.eol;
         if self.text[removal.range.clone()].ends_with('\n') {
             let lines = insertion.text.strip_prefix(eol).unwrap_or(&insertion.text);
@@ -200,6 +216,19 @@ impl<'a> Planner<'a> {
         data.style == Style::Flow && data.count == 0 && self.comments_in(range).is_empty()
     }
 
+    /// Whether nothing stays of a flow collection but its comments, which need block style then.
+    fn empties_comments(&self, over: &Over, node: u32) -> bool {
+        let own = |origin: Origin| matches!(origin, Origin::Own(_));
+        let nothing_stays = match over {
+            Over::Map(_, entries) => !entries.iter().any(|entry| own(entry.origin)),
+            Over::Seq(_, items) => !items.iter().any(|item| own(item.origin)),
+            _ => false,
+        };
+        let data = self.data(node);
+        let range = data.start as usize..data.end as usize;
+        nothing_stays && data.style == Style::Flow && !self.comments_in(range).is_empty()
+    }
+
     /// Refuses to change a node that aliases elsewhere share.
     pub(crate) fn guard(&self, node: u32) -> Result<(), EditError> {
         if self.data(node).anchor == 0 {
@@ -240,6 +269,10 @@ impl<'a> Planner<'a> {
             Over::Map(node, _) | Over::Seq(node, _)
                 if self.is_empty_flow(*node) && !self.habits.json =>
             {
+                self.guard(*node)?;
+                self.replace(&self.overlay.to_json(over), slot)
+            }
+            Over::Map(node, _) | Over::Seq(node, _) if self.empties_comments(over, *node) => {
                 self.guard(*node)?;
                 self.replace(&self.overlay.to_json(over), slot)
             }
