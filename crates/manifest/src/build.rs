@@ -321,13 +321,22 @@ impl<'a> Reader<'a> {
         let explicit = indicators.chars().find_map(|c| c.to_digit(10));
         let indent = explicit.map(|extra| self.assembler.column_of_block() + extra as usize);
         let stop = content.end.max(body).min(self.limit);
-        let end = block_scalar_end(&self.text[..stop], body, indent, indicators.contains('+'));
+        let at_end = stop == self.limit;
+        let keep = indicators.contains('+');
+        let end = block_scalar_end(&self.text[..stop], body, indent, keep, at_end);
         start..end.unwrap_or(header.min(start + 1 + indicators.len()))
     }
 }
 
-/// End of the content of a block scalar that starts at `body`, before its last line break.
-fn block_scalar_end(text: &str, body: usize, indent: Option<usize>, keep: bool) -> Option<usize> {
+/// End of the content of a block scalar that starts at `body`, before its last line break. The
+/// text stops at the next token, which may be within a line unless it is the end of the part.
+fn block_scalar_end(
+    text: &str,
+    body: usize,
+    indent: Option<usize>,
+    keep: bool,
+    at_end: bool,
+) -> Option<usize> {
     let mut indent = indent;
     let mut end = None;
     let mut at = body;
@@ -337,7 +346,7 @@ fn block_scalar_end(text: &str, body: usize, indent: Option<usize>, keep: bool) 
         let spaces = line.len() - line.trim_start_matches(' ').len();
         let blank = spaces == line.len();
         if blank && indent.is_none_or(|indent| spaces <= indent) {
-            if keep {
+            if keep && (stop < text.len() || at_end) {
                 end = Some(at + line.len());
             }
         } else {
@@ -386,7 +395,7 @@ fn resolve_scalar<'v>(
     let resolved = match tag {
         None if plain => resolve::plain(value),
         None => Scalar::Str,
-        Some(tag) => match tag.core_suffix() {
+        Some(tag) => match tag.suffix_in_namespace("tag:yaml.org,2002:").as_deref() {
             Some("binary") => return binary(value, at).map(|text| (Cow::Owned(text), Scalar::Str)),
             Some(suffix) => match resolve::tagged(suffix, value) {
                 Some(resolved) => resolved,

@@ -139,9 +139,18 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
     overlay.apply(patch)?;
     let expected = overlay.to_json(&overlay.root);
     overlay.settle();
-    let habits = write::Habits::of(source, document);
-    let edits = plan::plan(&overlay, &found.comments, found.span(), &habits, place)?;
-    proven(source, found.span(), &found.comments, edits, &expected, place)
+    let mut habits = write::Habits::of(source, document);
+    let attempt = |habits: &write::Habits| {
+        let edits = plan::plan(&overlay, &found.comments, found.span(), habits, place)?;
+        proven(source, found.span(), &found.comments, edits, &expected, place)
+    };
+    let outcome = attempt(&habits);
+    if matches!(outcome, Err(EditError::Unsupported { .. })) {
+        // A comment below could become text of a block scalar; quotes hold their own.
+        habits.literals = false;
+        return attempt(&habits).or(outcome);
+    }
+    outcome
 }
 
 /// The oracle: reads the edited document again, and accepts nothing but the patched data with

@@ -99,8 +99,9 @@ impl<'a> Planner<'a> {
     fn finish(mut self) -> Vec<TextEdit> {
         self.edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
         let mut out: Vec<TextEdit> = Vec::new();
-        for edit in self.edits {
+        for edit in std::mem::take(&mut self.edits) {
             match out.last_mut() {
+                Some(last) if last.range.end > edit.range.start => self.join_removal(last, &edit),
                 Some(last) if last.range.end == edit.range.start => {
                     last.range.end = edit.range.end;
                     last.text.push_str(&edit.text);
@@ -108,10 +109,71 @@ impl<'a> Planner<'a> {
                 _ => out.push(edit),
             }
         }
+        self.fix_end(&mut out);
         let trim = |edit: TextEdit| trimmed(self.text, edit);
         let mut out: Vec<TextEdit> = out.into_iter().map(trim).collect();
         out.retain(|edit| !edit.range.is_empty() || !edit.text.is_empty());
         out
+    }
+
+    /// Leaves the end of the file as it was: no new blank lines there, and no final line break
+    /// where there was none.
+    fn fix_end(&self, edits: &mut Vec<TextEdit>) {
+        let open_end = !self.text.ends_with('\n');
+        while let Some(mut last) = edits.pop() {
+            if last.range.end != self.text.len() || !last.text.is_empty() {
+                let kept = last.text.trim_end_matches(['\r', '\n']).len();
+                if open_end && last.range.end == self.text.len() {
+                    last.text.truncate(kept);
+                }
+                edits.push(last);
+                return;
+            }
+            let floor = edits.last().map_or(self.part.start, |edit| edit.range.end);
+            let floor = floor.max(self.block_scalar_before(last.range.start));
+            let before = &self.text[floor..last.range.start];
+            let mut kept = before.trim_end().len();
+            if kept == 0 && edits.last().is_some_and(|edit| edit.text.is_empty()) {
+                // All between two removals goes; the earlier one decides.
+                if let Some(earlier) = edits.last_mut() {
+                    earlier.range.end = last.range.end;
+                    continue;
+                }
+            }
+            let line_break = before[kept..].find('\n').map(|line_break| line_break + 1);
+            match line_break {
+                _ if open_end => {}
+                Some(length) => kept += length,
+                None => last.range.end -= self.last_line_break(),
+            }
+            last.range.start = floor + kept;
+            edits.push(last);
+            return;
+        }
+    }
+
+    /// End of the last block scalar before an offset: its blank lines may be data.
+    fn block_scalar_before(&self, offset: usize) -> usize {
+        let block = |data: &&NodeData| matches!(data.style, Style::Literal | Style::Folded);
+        let ends = self.tree.nodes.iter().filter(block).map(|data| data.end as usize);
+        ends.filter(|&end| end <= offset).max().unwrap_or(0)
+    }
+
+    /// Length of the line break that ends the file.
+    fn last_line_break(&self) -> usize {
+        if self.text.ends_with("\r\n") { 2 } else { 1 }
+    }
+
+    /// New lines that go below a line which is itself removed take its place.
+    fn join_removal(&self, removal: &mut TextEdit, insertion: &TextEdit) {
+        let eol = self.habits.eol;
+        if self.text[removal.range.clone()].ends_with('\n') {
+            let lines = insertion.text.strip_prefix(eol).unwrap_or(&insertion.text);
+            removal.text.push_str(lines);
+            removal.text.push_str(eol);
+        } else {
+            removal.text.push_str(&insertion.text);
+        }
     }
 
     pub(crate) fn data(&self, node: u32) -> &'a NodeData {
@@ -154,6 +216,19 @@ impl<'a> Planner<'a> {
         data.style == Style::Flow && data.count == 0 && self.comments_in(range).is_empty()
     }
 
+    /// Whether nothing stays of a flow collection but its comments, which need block style then.
+    fn empties_comments(&self, over: &Over, node: u32) -> bool {
+        let own = |origin: Origin| matches!(origin, Origin::Own(_));
+        let nothing_stays = match over {
+            Over::Map(_, entries) => !entries.iter().any(|entry| own(entry.origin)),
+            Over::Seq(_, items) => !items.iter().any(|item| own(item.origin)),
+            _ => false,
+        };
+        let data = self.data(node);
+        let range = data.start as usize..data.end as usize;
+        nothing_stays && data.style == Style::Flow && !self.comments_in(range).is_empty()
+    }
+
     /// Refuses to change a node that aliases elsewhere share.
     pub(crate) fn guard(&self, node: u32) -> Result<(), EditError> {
         if self.data(node).anchor == 0 {
@@ -190,12 +265,16 @@ impl<'a> Planner<'a> {
     fn value(&mut self, over: &Over, slot: Slot) -> Result<(), EditError> {
         match over {
             Over::Orig(_) => Ok(()),
-            Over::New(value) => self.replace(value, slot, Vec::new()),
+            Over::New(value) => self.replace(value, slot),
             Over::Map(node, _) | Over::Seq(node, _)
                 if self.is_empty_flow(*node) && !self.habits.json =>
             {
                 self.guard(*node)?;
-                self.replace(&self.overlay.to_json(over), slot, Vec::new())
+                self.replace(&self.overlay.to_json(over), slot)
+            }
+            Over::Map(node, _) | Over::Seq(node, _) if self.empties_comments(over, *node) => {
+                self.guard(*node)?;
+                self.replace(&self.overlay.to_json(over), slot)
             }
             Over::Map(node, _) | Over::Seq(node, _) if self.data(*node).style != Style::Block => {
                 self.flow_value(over, *node, None)
@@ -222,7 +301,7 @@ impl<'a> Planner<'a> {
         if !children.iter().any(|child| child.kept) {
             let fresh =
                 entries.iter().map(|entry| (entry.key.clone(), self.overlay.to_json(&entry.value)));
-            return self.replace(&Value::Object(fresh.collect::<Map<_, _>>()), slot, Vec::new());
+            return self.replace(&Value::Object(fresh.collect::<Map<_, _>>()), slot);
         }
         let start = self.data(node).start as usize;
         let at = column(self.text, start);
@@ -316,7 +395,7 @@ impl<'a> Planner<'a> {
         }
         if !children.iter().any(|child| child.kept) {
             let fresh = items.iter().map(|item| self.overlay.to_json(&item.value)).collect();
-            return self.replace(&Value::Array(fresh), slot, Vec::new());
+            return self.replace(&Value::Array(fresh), slot);
         }
         let at = column(self.text, dashes[0]);
         for item in items {
@@ -437,34 +516,10 @@ impl<'a> Planner<'a> {
             let kept = self.comment_lines(child.start..self.line_end(child.end), at);
             regions.push((range, kept.iter().map(|line| format!("{line}{eol}")).collect()));
         }
-        self.fix_last_line(&mut regions);
         for (range, text) in regions {
             self.splice(range, text);
         }
         Ok(())
-    }
-
-    /// A file without a final line break keeps having none.
-    fn fix_last_line(&self, regions: &mut [(Span, String)]) {
-        let open_end = !self.text[..self.part.end].ends_with('\n');
-        let Some(last) = regions.last() else { return };
-        if !open_end || last.0.end != self.part.end {
-            return;
-        }
-        let mut at = regions.len() - 1;
-        while regions[at].1.is_empty() && at > 0 && regions[at - 1].0.end == regions[at].0.start {
-            at -= 1;
-        }
-        let (range, text) = &mut regions[at];
-        if text.is_empty() {
-            let before = &self.text[self.part.start..range.start];
-            let trimmed = before.strip_suffix('\n').unwrap_or(before);
-            let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
-            range.start -= before.len() - trimmed.len();
-        } else {
-            let kept = text.trim_end_matches(['\r', '\n']).len();
-            text.truncate(kept);
-        }
     }
 
     /// Moves the comments of a removed range above the line it stands on.
@@ -495,12 +550,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Writes a new value in the place of an old one, in block context.
-    fn replace(
-        &mut self,
-        value: &Value,
-        slot: Slot,
-        mut above: Vec<String>,
-    ) -> Result<(), EditError> {
+    fn replace(&mut self, value: &Value, slot: Slot) -> Result<(), EditError> {
         let old = self.data(slot.node);
         let (outer, end) = (old.outer as usize, (old.end as usize).max(slot.intro));
         let absent = old.style == Style::Empty && outer == old.start as usize;
@@ -516,23 +566,26 @@ impl<'a> Planner<'a> {
         let quotes = if absent { Quotes::AsNeeded } else { Quotes::of(old.style) };
         let literals = below.is_empty();
         let written = self.habits.block(value, columns, quotes, literals);
-        let mut out = self.inline_text(&written.inline, slot, absent);
-        if let Some(comment) = beside.first() {
-            let gap = self.gap_before(comment.start);
-            out.push_str(if out.is_empty() && slot.kind == SlotKind::Root { "" } else { gap });
-            out.push_str(self.text[comment.clone()].trim_end());
-        }
+        let inline = self.inline_text(&written.inline, slot, absent);
         let at = if written.lines.is_empty() {
             self.column_of_old(slot, columns)
         } else {
             columns.first(value)
         };
-        above.extend(self.shaped(&below, at));
-        for line in above.iter().chain(&written.lines) {
-            out.push_str(self.habits.eol);
-            out.push_str(line);
+        let mut below_text = String::new();
+        for line in self.shaped(&below, at).iter().chain(&written.lines) {
+            below_text.push_str(self.habits.eol);
+            below_text.push_str(line);
         }
-        self.splice(slot.intro..stop, out);
+        match beside.first() {
+            // A comment on the line stays where it is.
+            Some(comment) => {
+                let gap = self.gap_before(comment.start).len();
+                self.splice(slot.intro..comment.start - gap, inline);
+                self.splice(comment.end..stop, below_text);
+            }
+            None => self.splice(slot.intro..stop, inline + &below_text),
+        }
         Ok(())
     }
 
@@ -556,8 +609,7 @@ impl<'a> Planner<'a> {
     /// The blanks before a comment.
     fn gap_before(&self, comment: usize) -> &'a str {
         let line = &self.text[line_start(self.text, comment)..comment];
-        let gap = &line[line.trim_end_matches([' ', '\t']).len()..];
-        if gap.is_empty() { " " } else { gap }
+        &line[line.trim_end_matches([' ', '\t']).len()..]
     }
 
     /// Columns for a new value: those of the old one, if it was of that kind.

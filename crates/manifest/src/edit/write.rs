@@ -24,6 +24,8 @@ pub(crate) struct Habits {
     /// Behind colons and commas of JSON.
     pub(crate) colon: &'static str,
     pub(crate) comma: &'static str,
+    /// Whether strings of several lines become block scalars.
+    pub(crate) literals: bool,
 }
 
 /// Most frequent values seen; small ones only.
@@ -98,11 +100,7 @@ impl Habits {
             step: either(&here.step, &file.step).unwrap_or(2),
             list: either(&here.list, &file.list).unwrap_or(0),
             dash: either(&here.dash, &file.dash).filter(|&width| width > 1).unwrap_or(2),
-            eol: if part.matches("\r\n").count() * 2 > part.matches('\n').count() {
-                "\r\n"
-            } else {
-                "\n"
-            },
+            eol: line_break(if part.contains('\n') { part } else { text }),
             json,
             unit: json_unit(part),
             colon: if json && !part.contains("\": ") && part.contains("\":") { ":" } else { ": " },
@@ -111,8 +109,14 @@ impl Habits {
             } else {
                 ", "
             },
+            literals: true,
         }
     }
+}
+
+/// The line break that most lines have.
+fn line_break(text: &str) -> &'static str {
+    if text.matches("\r\n").count() * 2 > text.matches('\n').count() { "\r\n" } else { "\n" }
 }
 
 fn json_unit(part: &str) -> String {
@@ -228,6 +232,7 @@ impl Habits {
     ) -> Written {
         if let Value::String(text) = value
             && literals
+            && self.literals
             && let Some(header) = literal_header(text)
         {
             let indent = " ".repeat(columns.map);
