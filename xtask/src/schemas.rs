@@ -14,6 +14,11 @@ use std::process::Command;
 /// Newest patch release of every minor that is embedded.
 const RELEASES: [&str; 5] = ["v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", "v1.37.2"];
 
+/// The last releases that served kinds which are gone: `extensions/v1beta1` and `apps/v1beta*` up
+/// to 1.15, `networking.k8s.io/v1beta1` and others up to 1.21, `batch/v1beta1` and
+/// `policy/v1beta1` up to 1.24.
+const FORMER_RELEASES: [&str; 3] = ["v1.15.12", "v1.21.14", "v1.24.17"];
+
 /// All that validation and keyed paths need; the rest is documentation and client-side merging.
 const KEPT: [&str; 12] = [
     "$ref",
@@ -45,9 +50,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     };
     let data = data_folder();
     let mut keys = ListKeys::new();
-    for (release, folder) in RELEASES.iter().zip(download()?) {
-        let packed = pack(release, &folder)?;
+    for (release, folder) in RELEASES.iter().zip(download(&RELEASES)?) {
+        let packed = pack(release, &folder, read_enums_of(release, &folder)?)?;
         collect_list_keys(&packed, &mut keys)?;
+        write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
+    }
+    for (release, folder) in FORMER_RELEASES.iter().zip(download(&FORMER_RELEASES)?) {
+        // Their generated source is not published, so they come without enums.
+        let packed = pack(release, &folder, Enums::new())?;
         write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
     }
     let mut text = serde_json::to_string_pretty(&keys)?;
@@ -65,9 +75,9 @@ fn file_name(release: &str) -> Result<String> {
     Ok(format!("{minor}.json.gz"))
 }
 
-/// Folders of the unpacked modules, in the order of [`RELEASES`].
-fn download() -> Result<Vec<PathBuf>> {
-    let modules = RELEASES.map(|release| format!("k8s.io/kubernetes@{release}"));
+/// Folders of the unpacked modules, in the order of the releases.
+fn download(releases: &[&str]) -> Result<Vec<PathBuf>> {
+    let modules = releases.iter().map(|release| format!("k8s.io/kubernetes@{release}"));
     // Away from any go.mod, whose replacements would apply to what is downloaded.
     let output = Command::new("go")
         .args(["mod", "download", "-json"])
@@ -87,22 +97,27 @@ fn download() -> Result<Vec<PathBuf>> {
         folders.insert(version.to_owned(), PathBuf::from(folder));
     }
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    RELEASES
+    releases
         .iter()
         .map(|release| folders.remove(*release).with_context(|| format!("{release} is missing")))
         .collect()
 }
 
-/// One release as `{"kubernetes": "v1.36.3", "definitions": {…}}`.
-fn pack(release: &str, folder: &Path) -> Result<Value> {
-    let swagger = std::fs::read(folder.join("api/openapi-spec/swagger.json"))?;
-    let swagger: Value = serde_json::from_slice(&swagger)?;
+/// The enums of a release, from its generated source.
+fn read_enums_of(release: &str, folder: &Path) -> Result<Enums> {
     let source = folder.join("pkg/generated/openapi/zz_generated.openapi.go");
     let enums = read_enums(&std::fs::read_to_string(source)?);
     ensure!(
         enums.len() > 100,
         "{release}: the generated OpenAPI source is written differently now"
     );
+    Ok(enums)
+}
+
+/// One release as `{"kubernetes": "v1.36.3", "definitions": {…}}`.
+fn pack(release: &str, folder: &Path, enums: Enums) -> Result<Value> {
+    let swagger = std::fs::read(folder.join("api/openapi-spec/swagger.json"))?;
+    let swagger: Value = serde_json::from_slice(&swagger)?;
     let definitions = swagger.get("definitions").and_then(Value::as_object);
     let definitions = definitions.context("swagger.json has no definitions")?;
     let mut packed = Map::new();

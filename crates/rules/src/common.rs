@@ -27,6 +27,18 @@ pub(crate) fn escalation_off(pod: &Pod<'_>, container: &Container<'_>) -> Fix {
         .requires_lacks(added, "CAP_SYS_ADMIN")
 }
 
+/// Adds `privileged: false` to a fix. The API server takes mounts that propagate in both
+/// directions from privileged containers only.
+pub(crate) fn unprivileged(fix: Fix, pod: &Pod<'_>, container: &Container<'_>) -> Fix {
+    let path = container.path(pod, &["securityContext", "privileged"]);
+    let fix = fix.set(path, Written::rule(false));
+    container.volume_mounts().fold(fix, |fix, (index, _)| {
+        let keys = ["mountPropagation"];
+        let mount = container.item_path(pod, &["volumeMounts"], index, &keys);
+        fix.requires_not(mount, "Bidirectional")
+    })
+}
+
 /// Whether a capability list names this capability, with or without the prefix `CAP_`.
 pub(crate) fn names_capability(entry: &str, name: &str) -> bool {
     entry == name || entry.strip_prefix("CAP_") == Some(name)

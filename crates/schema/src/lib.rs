@@ -57,6 +57,7 @@ pub enum Outcome {
 /// Nothing is unpacked or compiled before it is needed; what is compiled is shared by all threads.
 pub struct Schemas {
     versions: Vec<(Version, OnceLock<Option<Bundle>>)>,
+    former: [(Version, OnceLock<Option<Bundle>>); 3],
     custom: HashMap<KindKey, CustomKind>,
 }
 
@@ -68,7 +69,8 @@ impl Schemas {
         unique.sort();
         unique.dedup();
         let versions = unique.into_iter().map(|version| (version, OnceLock::new())).collect();
-        Self { versions, custom: HashMap::new() }
+        let former = Version::FORMER.map(|version| (version, OnceLock::new()));
+        Self { versions, former, custom: HashMap::new() }
     }
 
     /// Adds every served version of a CustomResourceDefinition, for all Kubernetes versions.
@@ -99,6 +101,25 @@ impl Schemas {
             Some(faults) if faults.is_empty() => Outcome::Valid,
             Some(faults) => Outcome::Invalid(faults),
         }
+    }
+
+    /// An object of a built-in kind that no embedded target version serves any more, judged by the
+    /// newest embedded version that did. `None` when there is none.
+    ///
+    /// Such an object is faulty for every target, but a change of it can still be judged.
+    #[must_use]
+    pub fn validate_for_former(&self, object: &Value) -> Option<(Version, Outcome)> {
+        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+        let key = (text("apiVersion").to_owned(), text("kind").to_owned());
+        self.former.iter().find_map(|(version, cell)| {
+            let bundle = cell.get_or_init(|| Bundle::load(*version).ok()).as_ref()?;
+            let faults = bundle.faults(bundle.validator(&key)?.as_ref(), object);
+            let outcome = match faults.is_empty() {
+                true => Outcome::Valid,
+                false => Outcome::Invalid(faults),
+            };
+            Some((*version, outcome))
+        })
     }
 
     /// `None` when nothing is known of the kind.

@@ -23,9 +23,16 @@ impl Version {
     /// The newest embedded minor.
     pub const LATEST: Version = minor(37);
 
+    /// Minors that are embedded for the kinds that they were the last, or among the last, to
+    /// serve; newest first.
+    pub(crate) const FORMER: [Version; 3] = [minor(24), minor(21), minor(15)];
+
     /// Gzipped definitions of this minor, written by `cargo xtask schemas`.
     pub(crate) fn packed(self) -> &'static [u8] {
         match self.minor {
+            15 => include_bytes!("../data/v1.15.json.gz"),
+            21 => include_bytes!("../data/v1.21.json.gz"),
+            24 => include_bytes!("../data/v1.24.json.gz"),
             33 => include_bytes!("../data/v1.33.json.gz"),
             34 => include_bytes!("../data/v1.34.json.gz"),
             35 => include_bytes!("../data/v1.35.json.gz"),

@@ -81,14 +81,9 @@ fn touched(
         PatchOperation::Remove(remove) => {
             let path = tokens(&remove.path);
             match document.pointer(remove.path.as_str()) {
-                Some(old) => {
-                    // The item as a whole goes, and so does each value in it.
-                    if is_protected(&path) {
-                        paths.push((path.clone(), true));
-                    }
-                    leaves(path, old, true, &mut paths);
-                }
-                None => paths.push((path, true)),
+                // A rule names the item that goes, not each value in it.
+                Some(old) if !is_protected(&path) => leaves(path, old, true, &mut paths),
+                _ => paths.push((path, true)),
             }
         }
         PatchOperation::Move(_) | PatchOperation::Copy(_) => {

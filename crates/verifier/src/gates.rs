@@ -6,7 +6,7 @@ use manifest::Edit;
 use proposer::Composition;
 use record::{Gate, GateOutcome, GateResult};
 use rules::{Finding, Object, Rule, Scope, Set};
-use schema::{Fault, Outcome};
+use schema::{Fault, Outcome, Schemas};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -266,33 +266,49 @@ impl<'j, 'f> Gates<'j, 'f> {
         self.timed(Gate::Schema, || {
             let prefix = self.object().prefix();
             let of = |document: &Value| document.pointer(&prefix).cloned().unwrap_or(Value::Null);
-            let mut existing = None;
-            for (version, outcome) in self.judge.schemas.validate(&of(patched)) {
-                let faults = match outcome {
-                    Outcome::Valid => continue,
-                    Outcome::Unknown { api_version, kind } => {
-                        let reason = format!("no schema for {api_version} {kind} in {version}");
-                        return GateResult {
-                            outcome: GateOutcome::Unavailable,
-                            ..result(Gate::Schema, Err(reason))
-                        };
-                    }
-                    Outcome::Invalid(faults) => faults,
-                };
-                let before = match self.judge.schemas.validate_for(version, &of(&self.document)) {
-                    Outcome::Invalid(faults) => faults,
-                    Outcome::Valid | Outcome::Unknown { .. } => Vec::new(),
-                };
-                if let Some(new) = faults.iter().find(|fault| !before.contains(fault)) {
-                    return result(Gate::Schema, Err(fault_text(new, version)));
-                }
-                existing = faults.first().map(|fault| fault_text(fault, version));
-            }
-            GateResult {
-                reason: existing.map(|fault| format!("was there before: {fault}")),
-                ..result(Gate::Schema, Ok(()))
-            }
+            judge_schema(self.judge.schemas, &of(&self.document), &of(patched))
         })
+    }
+}
+
+/// Judges an object by the schemas of every target version. Faults that the object had before the
+/// patch are named and do not count; a kind that the target serves no more is such a fault.
+fn judge_schema(schemas: &Schemas, before: &Value, after: &Value) -> GateResult {
+    let mut existing = None;
+    for (version, outcome) in schemas.validate(after) {
+        let (version, outcome, gone) = match outcome {
+            Outcome::Unknown { api_version, kind } => match schemas.validate_for_former(after) {
+                Some((last, outcome)) => {
+                    let gone = format!("{version} serves no {api_version} {kind}, {last} did");
+                    (last, outcome, Some(gone))
+                }
+                None => {
+                    let reason = format!("no schema for {api_version} {kind} in {version}");
+                    let outcome = GateOutcome::Unavailable;
+                    return GateResult { outcome, ..result(Gate::Schema, Err(reason)) };
+                }
+            },
+            outcome => (version, outcome, None),
+        };
+        if let Outcome::Invalid(faults) = outcome {
+            let before = match gone {
+                Some(_) => schemas.validate_for_former(before).map(|(_, outcome)| outcome),
+                None => Some(schemas.validate_for(version, before)),
+            };
+            let before = match before {
+                Some(Outcome::Invalid(faults)) => faults,
+                _ => Vec::new(),
+            };
+            if let Some(new) = faults.iter().find(|fault| !before.contains(fault)) {
+                return result(Gate::Schema, Err(fault_text(new, version)));
+            }
+            existing = faults.first().map(|fault| fault_text(fault, version));
+        }
+        existing = gone.or(existing);
+    }
+    GateResult {
+        reason: existing.map(|fault| format!("was there before: {fault}")),
+        ..result(Gate::Schema, Ok(()))
     }
 }
 

@@ -29,7 +29,11 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["trivy:KSV-0002", "kyverno:restrict-apparmor-profiles", "pss:appArmorProfile"],
     references: &["PSS baseline"],
-    touches: &["{pod}/securityContext/appArmorProfile/type", "{container}/securityContext/appArmorProfile/type", "{template}/metadata/annotations/*"],
+    touches: &[
+        "{pod}/securityContext/appArmorProfile/type",
+        "{container}/securityContext/appArmorProfile/type",
+        "{template}/metadata/annotations/*",
+    ],
     removes: &[],
     scope: Scope::Object,
     check: Check::Pod(check),

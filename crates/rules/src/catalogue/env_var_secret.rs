@@ -31,7 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: Some("env_var_secret"),
     aliases: &["kube-linter:env-var-secret"],
     references: &[],
-    touches: &["{container}/env/*/value", "{container}/env/*/valueFrom"],
+    touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
     scope: Scope::Set,
     check: Check::Container(check),

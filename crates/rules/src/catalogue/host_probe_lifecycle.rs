@@ -28,7 +28,12 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["pss:hostProbesAndHostLifecycle"],
     references: &["PSS baseline"],
-    touches: &["{container}/livenessProbe/*/host", "{container}/readinessProbe/*/host", "{container}/startupProbe/*/host", "{container}/lifecycle/*/*/host"],
+    touches: &[
+        "{container}/livenessProbe/*/host",
+        "{container}/readinessProbe/*/host",
+        "{container}/startupProbe/*/host",
+        "{container}/lifecycle/*/*/host",
+    ],
     removes: &[],
     scope: Scope::Object,
     check: Check::Container(check),
@@ -52,7 +57,8 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
             let site = container.site(pod, &keys);
             let fix = Fix::unsafe_because("a probe aimed at another address changes its meaning")
                 .remove(site.path.clone());
-            let message = format!("{} of {} names the host {host}", handler.join("."), container.label());
+            let message =
+                format!("{} of {} names the host {host}", handler.join("."), container.label());
             cx.report(site, message, fix);
         }
     }

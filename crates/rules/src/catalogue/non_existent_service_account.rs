@@ -17,7 +17,7 @@
 //!
 //! Not applicable: there is no automatic fix.
 
-use crate::{Check, Context, Pod, Rule, Scope};
+use crate::{Check, Context, Pod, Rule, Scope, Site};
 use manifest::Node;
 use record::Severity;
 
@@ -43,8 +43,10 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     let account = written("serviceAccountName").or_else(|| written("serviceAccount"));
     let Some((key, name)) = account.filter(|(_, name)| *name != "default") else { return };
     if cx.set.named(cx.object, "", "ServiceAccount", name).is_empty() {
+        // The finding is about the account, whichever of the two fields names it.
+        let path = pod.path(&["serviceAccountName"]);
         cx.report(
-            pod.site(&[key]),
+            Site { path, span: pod.site(&[key]).span },
             format!("service account \"{name}\" is not among the manifests"),
             "needs to know whether the account exists: add its manifest, or correct the name",
         );

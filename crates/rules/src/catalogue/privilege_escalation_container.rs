@@ -19,8 +19,8 @@
 //! setuid programs such as `sudo` or `su` no longer gain rights. Without `privileged` or
 //! `SYS_ADMIN`, mounts, devices and namespaces of the node are out of reach.
 
-use crate::common::{capability_site, escalation_off};
-use crate::{Check, Container, Context, Fix, Pod, Rule, Scope, Written};
+use crate::common::{capability_site, escalation_off, unprivileged};
+use crate::{Check, Container, Context, Fix, Pod, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -69,7 +69,7 @@ fn without_both(pod: &Pod<'_>, container: &Container<'_>, privileged: bool, adde
     let path = |keys: &[&str]| container.path(pod, keys);
     let mut fix = Fix::unsafe_because("loses mounts, devices and kernel rights of the node");
     if privileged {
-        fix = fix.set(path(&["securityContext", "privileged"]), Written::rule(false));
+        fix = unprivileged(fix, pod, container);
     }
     if added {
         fix = fix.remove_item(path(&["securityContext", "capabilities", "add"]), SYS_ADMIN);

@@ -10,14 +10,17 @@
 //!
 //! # What the fix changes
 //!
-//! `privileged` becomes `false` on that container; nothing else is touched.
+//! `privileged` becomes `false` on that container; nothing else is touched. The fix is held back
+//! where a mount propagates in both directions: the API server allows that to privileged
+//! containers only.
 //!
 //! # What it may break
 //!
 //! Node agents, CNI and CSI plugins and docker-in-docker lose their devices, mounts and
 //! capabilities. Give them the few capabilities and host paths that they need instead.
 
-use crate::{Check, Container, Context, Fix, Pod, Rule, Scope, Written};
+use crate::common::unprivileged;
+use crate::{Check, Container, Context, Fix, Pod, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -55,11 +58,7 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     let fix = Fix::unsafe_because(
         "loses access to devices, mounts and kernel capabilities of the node, which node agents, \
          CNI and CSI plugins need",
-    )
-    .set(container.path(pod, &keys), Written::rule(false));
-    cx.report(
-        container.site(pod, &keys),
-        format!("{} runs privileged", container.label()),
-        fix,
     );
+    let fix = unprivileged(fix, pod, container);
+    cx.report(container.site(pod, &keys), format!("{} runs privileged", container.label()), fix);
 }

@@ -30,7 +30,11 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: Some("enforce_seccomp"),
     aliases: &["trivy:KSV-0104", "kyverno:restrict-seccomp", "pss:seccompProfile_baseline"],
     references: &["PSS baseline"],
-    touches: &["{pod}/securityContext/seccompProfile/**", "{container}/securityContext/seccompProfile/**", "{template}/metadata/annotations/*"],
+    touches: &[
+        "{pod}/securityContext/seccompProfile/**",
+        "{container}/securityContext/seccompProfile/**",
+        "{template}/metadata/annotations/*",
+    ],
     removes: &[],
     scope: Scope::Object,
     check: Check::Pod(check),

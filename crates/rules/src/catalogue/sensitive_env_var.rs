@@ -36,7 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: Some("env_var_secret"),
     aliases: &["polaris:sensitiveContainerEnvVar", "kubescape:C-0012", "kubescape:C-0259"],
     references: &["NSA/CISA"],
-    touches: &["{container}/env/*/value", "{container}/env/*/valueFrom"],
+    touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
     scope: Scope::Set,
     check: Check::Container(check),
