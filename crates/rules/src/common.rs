@@ -204,3 +204,16 @@ pub(crate) fn selector_labels<'a>(object: &Object<'a>) -> Option<(Node<'a>, Stri
     let labels = object.at(&keys).filter(|labels| labels.is_map() && !labels.is_empty())?;
     Some((labels, keys.join(".")))
 }
+
+/// The labels that an object gives its pods, also when its template has no spec yet.
+pub(crate) fn template_labels<'a>(object: &Object<'a>) -> Option<Node<'a>> {
+    if let Some(pod) = &object.pod {
+        return pod.labels();
+    }
+    let template: &[&str] = match object.kind {
+        "CronJob" => &["spec", "jobTemplate", "spec", "template"],
+        _ => &["spec", "template"],
+    };
+    selector_keys(object.kind)?;
+    object.at(template)?.at(&["metadata", "labels"]).filter(|labels| labels.is_map())
+}

@@ -18,9 +18,9 @@
 //!
 //! Nothing that runs: the object as it stands is refused.
 
-use crate::common::{selector_keys, selector_labels};
+use crate::common::{selector_keys, selector_labels, template_labels};
 use crate::selector::Selector;
-use crate::{Check, Context, Fix, Pod, Remedy, Rule, Scope, Written};
+use crate::{Check, Context, Fix, Object, Remedy, Rule, Scope, Written};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -39,17 +39,24 @@ pub(crate) static RULE: Rule = Rule {
     touches: &["{template}/metadata/labels/*"],
     removes: &[],
     scope: Scope::Object,
-    check: Check::Pod(check),
+    check: Check::Object(check),
 };
 
-fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
-    let kind = cx.object.kind;
-    let Some((keys, plain)) = selector_keys(kind).filter(|_| kind != "ReplicationController")
-    else {
+/// Groups whose kinds run pods, whether or not their template is complete.
+const GROUPS: [&str; 5] = ["apps", "batch", "extensions", "apps.openshift.io", "argoproj.io"];
+
+fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
+    let kind = object.kind;
+    // A Rollout without a template of its own takes the selector of the workload it refers to.
+    let lends = kind == "Rollout" && object.pod.is_none();
+    let runs_pods = object.pod.is_some() || GROUPS.contains(&object.group());
+    let Some((keys, plain)) = selector_keys(kind).filter(|_| runs_pods) else { return };
+    if kind == "ReplicationController" || lends {
         return;
-    };
-    let site = cx.object.site(keys);
-    let selector = cx.object.at(keys).filter(|selector| selector.is_map());
+    }
+    let labels = template_labels(object);
+    let site = object.site(keys);
+    let selector = object.at(keys).filter(|selector| selector.is_map());
     let parsed = selector.map(|selector| match plain {
         true => Selector::from_labels(selector),
         false => Selector::parse(selector),
@@ -60,9 +67,9 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
             cx.report(site, message, "needs valid keys and values, as the template's labels have");
         }
         Some(Ok(selector)) if !selector.is_empty() => {
-            if !selector.matches(pod.labels()) {
+            if !selector.matches(labels) {
                 let message = "selector does not match the labels of the pod template";
-                let remedy = missing_labels(pod, cx);
+                let remedy = missing_labels(object);
                 cx.report(site, message, remedy);
             }
         }
@@ -76,12 +83,13 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
 }
 
 /// Adds the labels that are missing, where nothing else is wrong.
-fn missing_labels(pod: &Pod<'_>, cx: &Context<'_, '_>) -> Remedy {
+fn missing_labels(object: &Object<'_>) -> Remedy {
     let advice = "needs to know which is right, the selector or the template's labels";
-    let Some((wanted, place)) = selector_labels(cx.object) else { return advice.into() };
-    let keys = selector_keys(cx.object.kind).map_or(&[][..], |(keys, _)| keys);
-    let has_expressions = cx
-        .object
+    let (Some(pod), Some((wanted, place))) = (&object.pod, selector_labels(object)) else {
+        return advice.into();
+    };
+    let keys = selector_keys(object.kind).map_or(&[][..], |(keys, _)| keys);
+    let has_expressions = object
         .at(&[keys, &["matchExpressions"]].concat())
         .is_some_and(|list| list.is_seq() && !list.is_empty());
     let mut fix = Fix::safe();

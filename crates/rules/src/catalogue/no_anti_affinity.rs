@@ -40,7 +40,7 @@ pub(crate) static RULE: Rule = Rule {
     touches: &["{pod}/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/**"],
     removes: &[],
     scope: Scope::Object,
-    check: Check::Pod(check),
+    check: Check::Object(check),
 };
 
 const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -56,19 +56,25 @@ const REPLICATED: [&str; 6] = [
     "Rollout",
 ];
 
-fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
-    let object = cx.object;
+fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     let replicas = object.at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
     if replicas < 2 || !REPLICATED.contains(&object.kind) {
         return;
     }
+    let message = format!("nothing keeps the {replicas} replicas on different nodes");
+    let Some(pod) = &object.pod else {
+        // The oldest kinds may lack a template; in the others it is there, and empty.
+        if object.group() == "apps" {
+            cx.report(object.site(&["spec", "template"]), message, "needs a pod template");
+        }
+        return;
+    };
     let terms = terms(pod);
     if terms.iter().any(|(_, term)| term.is_some_and(|term| separates(term, pod, object))) {
         return;
     }
     let remedy = preferred_term(pod, object);
     if terms.is_empty() {
-        let message = format!("nothing keeps the {replicas} replicas on different nodes");
         return cx.report(pod.site(&ANTI_AFFINITY), message, remedy);
     }
     for (site, _) in terms {
