@@ -1,0 +1,298 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Finds Kubernetes misconfigurations, proposes the smallest fix, and proves it.
+///
+/// Exit codes: 0 nothing left to report, 1 findings or rejected fixes, 2 usage or input error,
+/// 3 internal error.
+#[derive(Debug, Parser)]
+#[command(name = "k8s-auto-fix", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Configuration file; by default k8s-auto-fix.yaml in the working directory
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Results only
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Threads; by default one for each core
+    #[arg(long, short, global = true, value_name = "N")]
+    pub(crate) jobs: Option<usize>,
+    /// Largest file that is read, in bytes
+    #[arg(long, global = true, value_name = "BYTES")]
+    pub(crate) max_file_size: Option<usize>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Report findings, and fix them in place with --fix
+    Check(Check),
+    /// List the rules
+    Rules(Rules),
+    /// Explain a rule
+    Explain(Explain),
+    /// All stages at once: detect, propose, verify, risk, schedule, queue, review
+    Run(Run),
+    /// Stage 1: manifests to detections
+    Detect(Detect),
+    /// Stage 2: detections to candidate patches
+    Propose(Propose),
+    /// Stage 3: candidate patches to verdicts
+    Verify(Verify),
+    /// Stage 4: detections to risk scores
+    Risk(Risk),
+    /// Stage 5: verdicts and risk to a schedule
+    Schedule(Schedule),
+    /// Stage 6: the durable queue
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Check what the tool needs and finds here
+    Doctor(Doctor),
+    /// Write a completion script for a shell
+    Completions(Completions),
+}
+
+/// Which rules run, and against what.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Selecting {
+    /// default, all, pod-security-baseline or pod-security-restricted
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Rules to run instead of the profile's: ids, ALL, or another tool's id as tool:id
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Rules not to run
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// Kubernetes versions that objects must be valid for; by default the newest known
+    #[arg(long, value_name = "1.N", value_delimiter = ',')]
+    pub(crate) kubernetes_version: Vec<String>,
+    /// Version of the Pod Security Standards: latest or v1.N
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) pod_security_version: Option<String>,
+    /// Which objects see each other: all, or those of one directory
+    #[arg(long, value_name = "all|directory")]
+    pub(crate) context: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Source excerpts
+    Full,
+    /// One line a finding
+    Concise,
+    /// An array of detection records
+    Json,
+    /// SARIF 2.1.0, with fixes
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Files, folders, or - for stdin; by default the working directory
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Apply safe fixes in place
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// With --fix or --diff: unsafe fixes too
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+    /// Show what --fix would change; writes nothing
+    #[arg(long, conflicts_with = "fix")]
+    pub(crate) diff: bool,
+    /// How findings are written
+    #[arg(long, value_enum, default_value = "full", value_name = "FORMAT")]
+    pub(crate) output_format: OutputFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rules {
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// A rule id, a policy id of the reference, or another tool's id as tool:id
+    pub(crate) rule: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Files, folders, or - for stdin
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Folder for all records; created when missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Gates not to run: patch, edit, policy, regression, schema
+    #[arg(long, value_name = "GATE", value_delimiter = ',')]
+    pub(crate) disable_gate: Vec<String>,
+    /// Note the time of each gate; the outputs then differ from run to run
+    #[arg(long)]
+    pub(crate) timings: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Detect {
+    /// Files or folders
+    #[arg(long = "in", value_name = "PATH", num_args = 1.., required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Put the text of the document into every record
+    #[arg(long)]
+    pub(crate) embed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Propose {
+    /// Detections, ours or the reference's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detections: PathBuf,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Patches, ours or the reference's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patches: PathBuf,
+    /// The detections that they belong to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detections: PathBuf,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Put the reasons of failed gates into `errors`
+    #[arg(long)]
+    pub(crate) include_errors: bool,
+    /// Put the patched document into accepted records
+    #[arg(long)]
+    pub(crate) patched_yaml: bool,
+    /// Only the patch with this id; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Vec<String>,
+    /// At most so many patches
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Gates not to run: patch, edit, policy, regression, schema
+    #[arg(long, value_name = "GATE", value_delimiter = ',')]
+    pub(crate) disable_gate: Vec<String>,
+    /// Note the time of each gate; the output then differs from run to run
+    #[arg(long)]
+    pub(crate) timings: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Risk {
+    /// Detections, ours or the reference's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detections: PathBuf,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schedule {
+    /// Verdicts; only accepted ones are scheduled
+    #[arg(long, value_name = "FILE")]
+    pub(crate) verified: PathBuf,
+    /// The detections that they belong to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detections: PathBuf,
+    /// Risk scores; by default they are computed from the detections
+    #[arg(long, value_name = "FILE")]
+    pub(crate) risk: Option<PathBuf>,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Queue {
+    /// Create an empty queue
+    Init(QueueFile),
+    /// Add accepted fixes; those that are there already keep their state and age
+    Enqueue(Enqueue),
+    /// Show the item to be done next, without claiming it
+    Next(Next),
+    /// Show the items
+    List(QueueFile),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QueueFile {
+    /// SQLite file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) db: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Enqueue {
+    #[command(flatten)]
+    pub(crate) file: QueueFile,
+    /// Verdicts; only accepted ones are added
+    #[arg(long, value_name = "FILE")]
+    pub(crate) verified: PathBuf,
+    /// The detections that they belong to
+    #[arg(long, value_name = "FILE")]
+    pub(crate) detections: PathBuf,
+    /// The patches that were judged
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patches: PathBuf,
+    /// Risk scores; by default they are computed from the detections
+    #[arg(long, value_name = "FILE")]
+    pub(crate) risk: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Next {
+    #[command(flatten)]
+    pub(crate) file: QueueFile,
+    /// Weight of an hour of waiting
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) alpha: f64,
+    /// Weight of a known exploited vulnerability
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) kev_weight: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// bash, elvish, fish, powershell or zsh
+    pub(crate) shell: clap_complete::Shell,
+}

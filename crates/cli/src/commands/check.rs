@@ -1,0 +1,250 @@
+//! `check`: report findings, show or apply fixes.
+
+use crate::args::{Check, Common, OutputFormat};
+use crate::fixing::{self, Fixed};
+use crate::inputs::Inputs;
+use crate::session::{Session, input_errors};
+use crate::{End, write};
+use anyhow::Context as _;
+use detector::{Corpus, Found, Input};
+use manifest::TextEdit;
+use rayon::prelude::*;
+use record::{Applicability, Detection};
+use review::diagnostics::{self, Finding, Options, Report, RuleInfo};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
+    anyhow::ensure!(
+        !args.unsafe_fixes || args.fix || args.diff || args.output_format == OutputFormat::Full,
+        "--unsafe-fixes goes with --fix or --diff"
+    );
+    let session = Session::new(common, &args.selecting)?;
+    let paths = match args.paths.is_empty() {
+        true => vec![PathBuf::from(".")],
+        false => args.paths.clone(),
+    };
+    let mut inputs = session.read(&paths);
+    let max = match args.unsafe_fixes {
+        true => Applicability::Unsafe,
+        false => Applicability::Safe,
+    };
+    if args.diff {
+        return diff(&session, &mut inputs, max, common);
+    }
+    let mut failed = false;
+    if args.fix {
+        let fixed = fixing::fix(&session, &mut inputs, max);
+        failed = write_back(&inputs, &fixed, common)?;
+    }
+    let end = report(&session, &inputs, args, common)?;
+    Ok(if failed { End::InputError } else { end })
+}
+
+/// Shows what `--fix` would change.
+fn diff(
+    session: &Session,
+    inputs: &mut Inputs,
+    max: Applicability,
+    common: &Common,
+) -> anyhow::Result<End> {
+    let before: Vec<String> = inputs
+        .files
+        .iter()
+        .map(|file| file.source.as_ref().map_or_else(|_| String::new(), |s| s.text().to_owned()))
+        .collect();
+    let fixed = fixing::fix(session, inputs, max);
+    let options = review::diff::Options { color: use_color(), ..Default::default() };
+    let mut out = std::io::stdout().lock();
+    for (file, text) in &fixed.texts {
+        let path = &inputs.files[*file].path;
+        review::diff::write(&mut out, path, &before[*file], text, options)?;
+    }
+    let errors = input_errors(inputs);
+    report_errors(&errors, common);
+    report_refused(&fixed, common);
+    if !common.quiet {
+        let (cured, files) = (fixed.cured, fixed.texts.len());
+        writeln!(std::io::stderr(), "Would fix {cured} findings in {files} files.")?;
+    }
+    Ok(match (errors.is_empty(), fixed.texts.is_empty()) {
+        (false, _) => End::InputError,
+        (true, false) => End::Findings,
+        (true, true) => End::Clean,
+    })
+}
+
+/// Writes the fixed files. Returns whether one of them could not be written.
+fn write_back(inputs: &Inputs, fixed: &Fixed, common: &Common) -> anyhow::Result<bool> {
+    let mut failed = false;
+    for (file, text) in &fixed.texts {
+        match &inputs.locations[*file] {
+            Some(path) => {
+                if let Err(error) = write::replace(path, text.as_bytes()) {
+                    writeln!(std::io::stderr(), "error: {error:#}")?;
+                    failed = true;
+                }
+            }
+            // What comes from stdin goes to stdout.
+            None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        }
+    }
+    report_refused(fixed, common);
+    if !common.quiet && fixed.cured > 0 {
+        let (cured, files) = (fixed.cured, fixed.texts.len());
+        writeln!(std::io::stderr(), "Fixed {cured} findings in {files} files.")?;
+    }
+    Ok(failed)
+}
+
+fn report_refused(fixed: &Fixed, common: &Common) {
+    for (path, reason) in fixed.refused.iter().filter(|_| !common.quiet) {
+        let _ = writeln!(std::io::stderr(), "warning: {path}: {}", review::escape(reason));
+    }
+}
+
+fn report_errors(errors: &[(String, usize, usize, String)], common: &Common) {
+    for (path, line, column, message) in errors.iter().filter(|_| !common.quiet) {
+        let (path, message) = (review::escape(path), review::escape(message));
+        let _ = writeln!(std::io::stderr(), "error: {path}:{line}:{column}: {message}");
+    }
+}
+
+fn use_color() -> bool {
+    std::io::stdout().is_terminal()
+        && anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+fn report(
+    session: &Session,
+    inputs: &Inputs,
+    args: &Check,
+    common: &Common,
+) -> anyhow::Result<End> {
+    let corpus = Corpus::new(&inputs.files, session.context);
+    let found = session.detect(&corpus);
+    let with_edits = matches!(args.output_format, OutputFormat::Full | OutputFormat::Sarif);
+    let mut items = items(&corpus, &found, with_edits);
+    for (index, item) in items.iter_mut().enumerate() {
+        item.detection.id = super::number(index);
+    }
+    let findings: Vec<Finding<'_>> = items
+        .iter()
+        .map(|item| Finding {
+            detection: &item.detection,
+            text: item.input.source.as_ref().map_or("", |source| source.text()),
+            fix: item.fix.as_deref(),
+        })
+        .collect();
+    let input_errors: Vec<diagnostics::InputError> = input_errors(inputs)
+        .into_iter()
+        .map(|(path, line, column, message)| diagnostics::InputError {
+            path,
+            line: Some(line),
+            column: Some(column),
+            message,
+            help: None,
+        })
+        .collect();
+    let pages: Vec<(&rules::Entry, String)> =
+        rules::all().iter().map(|entry| (entry, rules::page(entry))).collect();
+    let infos: Vec<RuleInfo<'_>> = pages
+        .iter()
+        .map(|(entry, page)| RuleInfo {
+            id: entry.rule.id,
+            title: entry.rule.title,
+            severity: entry.rule.severity,
+            page,
+        })
+        .collect();
+    let report = Report {
+        findings: &findings,
+        errors: &input_errors,
+        rules: &infos,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let options = Options {
+        color: use_color(),
+        unsafe_fixes: args.unsafe_fixes,
+        summary: !common.quiet,
+        ..Options::default()
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    diagnostics::write(&mut out, &report, format(args.output_format), &options)
+        .and_then(|()| out.flush())
+        .context("cannot write the report")?;
+    if !matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise) {
+        // The machine formats carry findings; people still see what could not be read.
+        for error in &input_errors {
+            let line = error.line.unwrap_or(1);
+            let message = review::escape(&error.message);
+            writeln!(std::io::stderr(), "error: {}:{line}: {message}", error.path)?;
+        }
+    }
+    Ok(match (input_errors.is_empty(), findings.is_empty()) {
+        (false, _) => End::InputError,
+        (true, false) => End::Findings,
+        (true, true) => End::Clean,
+    })
+}
+
+fn format(format: OutputFormat) -> diagnostics::Format {
+    match format {
+        OutputFormat::Full => diagnostics::Format::Full,
+        OutputFormat::Concise => diagnostics::Format::Concise,
+        OutputFormat::Json => diagnostics::Format::Json,
+        OutputFormat::Sarif => diagnostics::Format::Sarif,
+        OutputFormat::Github => diagnostics::Format::Github,
+    }
+}
+
+/// A finding with what its renderer needs.
+struct Item<'a> {
+    detection: Detection,
+    input: &'a Input,
+    /// The text edits of its own fix; empty when only its existence matters.
+    fix: Option<Vec<TextEdit>>,
+}
+
+/// Findings in the order of the text: by file, then by place.
+fn items<'a>(corpus: &Corpus<'a>, found: &[Vec<Found>], with_edits: bool) -> Vec<Item<'a>> {
+    let mut items: Vec<(usize, usize, Item<'a>)> = found
+        .par_iter()
+        .enumerate()
+        .flat_map_iter(|(position, found)| {
+            let input = corpus.input_of(position);
+            let file = corpus.file_of(position);
+            let findings: Vec<&rules::Finding> = found.iter().map(|f| &f.finding).collect();
+            let object = corpus.object(position);
+            let fixes: Vec<_> = (0..found.len())
+                .map(|index| fix_edits(object, &findings, index, input, with_edits))
+                .collect();
+            found.iter().zip(fixes).map(move |(found, fix)| {
+                let detection = found.record(String::new(), input, object);
+                (file, found.finding.span.start, Item { detection, input, fix })
+            })
+        })
+        .collect();
+    items.sort_by_key(|(file, start, _)| (*file, *start));
+    items.into_iter().map(|(_, _, item)| item).collect()
+}
+
+fn fix_edits(
+    object: &rules::Object<'_>,
+    findings: &[&rules::Finding],
+    index: usize,
+    input: &Input,
+    with_edits: bool,
+) -> Option<Vec<TextEdit>> {
+    if findings[index].applicability() == Applicability::Advice {
+        return None;
+    }
+    if !with_edits {
+        return Some(Vec::new());
+    }
+    let proposal = proposer::propose(object, findings, index).ok()?;
+    let source = input.source.as_ref().ok()?;
+    let edit = manifest::edit(source, object.document, &proposal.operations).ok()?;
+    Some(edit.edits)
+}

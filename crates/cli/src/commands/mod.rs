@@ -1,0 +1,41 @@
+//! One module for each command.
+
+pub(crate) mod check;
+pub(crate) mod doctor;
+pub(crate) mod queue;
+pub(crate) mod rules;
+pub(crate) mod run;
+pub(crate) mod stages;
+
+use crate::End;
+use crate::args::{Cli, Completions};
+use clap::CommandFactory as _;
+use record::{Format, write_records};
+use serde::Serialize;
+use std::path::Path;
+
+/// Writes the completion script of a shell.
+pub(crate) fn completions(args: &Completions) -> anyhow::Result<End> {
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(args.shell, &mut command, name, &mut std::io::stdout());
+    Ok(End::Clean)
+}
+
+/// Writes records to a file or to stdout: JSON Lines when the name ends in `.jsonl`, else an
+/// array as the reference system writes it.
+fn emit<T: Serialize>(out: Option<&Path>, records: &[T]) -> anyhow::Result<()> {
+    let lines = out.is_some_and(|path| path.extension().is_some_and(|e| e == "jsonl"));
+    let format = if lines { Format::Lines } else { Format::Array };
+    let mut bytes = Vec::new();
+    write_records(&mut bytes, records, format)?;
+    match out {
+        Some(path) => crate::write::output(path, &bytes),
+        None => Ok(std::io::Write::write_all(&mut std::io::stdout().lock(), &bytes)?),
+    }
+}
+
+/// Numbers records as the reference does: one-based, padded to three digits.
+fn number(index: usize) -> String {
+    format!("{:03}", index + 1)
+}

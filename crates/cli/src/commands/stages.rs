@@ -1,0 +1,247 @@
+//! The stages one by one: `detect`, `propose`, `verify`, `risk`, `schedule`. They exchange the
+//! records of a file, ours or the reference system's.
+
+use super::queue::{records, scores};
+use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
+use crate::located::{Located, Sources};
+use crate::session::{self, Session, input_errors};
+use crate::{End, commands};
+use detector::{Corpus, object_ref};
+use rayon::prelude::*;
+use record::{
+    Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
+use verifier::Judge;
+
+/// Manifests to detections.
+pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
+    let session = Session::new(common, &args.selecting)?;
+    let inputs = session.read(&args.inputs);
+    let corpus = Corpus::new(&inputs.files, session.context);
+    let found = session.detect(&corpus);
+    let mut detections = Vec::new();
+    for (position, found) in found.iter().enumerate() {
+        let (object, input) = (corpus.object(position), corpus.input_of(position));
+        for found in found {
+            let mut detection = found.record(commands::number(detections.len()), input, object);
+            if args.embed || input.path == "-" {
+                detection.manifest_yaml = document_text(input, object.document);
+            }
+            detections.push(detection);
+        }
+    }
+    commands::emit(args.out.as_deref(), &detections)?;
+    let errors = input_errors(&inputs);
+    for (path, line, column, message) in &errors {
+        writeln!(std::io::stderr(), "error: {path}:{line}:{column}: {}", review::escape(message))?;
+    }
+    Ok(match (errors.is_empty(), detections.is_empty()) {
+        (false, _) => End::InputError,
+        (true, false) => End::Findings,
+        (true, true) => End::Clean,
+    })
+}
+
+fn document_text(input: &detector::Input, document: usize) -> Option<String> {
+    let source = input.source.as_ref().ok()?;
+    let span = source.documents().get(document)?.span();
+    source.text().get(span).map(str::to_owned)
+}
+
+/// Detections to candidate patches.
+pub(crate) fn propose(common: &Common, args: &Propose) -> anyhow::Result<End> {
+    let session = Session::new(common, &args.selecting)?;
+    warn_about_models(&session)?;
+    let detections: Vec<Detection> = records(&args.detections)?;
+    let sources = Sources::read(&detections, &args.detections, &session);
+    let corpus = Corpus::new(&sources.inputs.files, session.context);
+    let results: Vec<Result<Patch, String>> = detections
+        .par_iter()
+        .map(|detection| patch_for(detection, &sources, &corpus, &session))
+        .collect();
+    let mut patches = Vec::new();
+    let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (detection, result) in detections.iter().zip(results) {
+        match result {
+            Ok(patch) => patches.push(patch),
+            Err(reason) => missing.entry(reason).or_default().push(&detection.id),
+        }
+    }
+    commands::emit(args.out.as_deref(), &patches)?;
+    report_missing(&missing, common)?;
+    Ok(if missing.is_empty() { End::Clean } else { End::Findings })
+}
+
+/// Rules are the only proposer yet; a configuration that asks for a model must not go unheard.
+fn warn_about_models(session: &Session) -> anyhow::Result<()> {
+    let config = &session.config;
+    if let Some(mode) = config.proposer.mode.as_deref().filter(|mode| *mode != "rules") {
+        let known = [("grok", &config.grok), ("vendor", &config.vendor), ("vllm", &config.vllm)];
+        anyhow::ensure!(
+            known.iter().any(|(name, backend)| *name == mode && backend.is_some()),
+            "proposer.mode is `{mode}`, but the configuration has no backend of this name"
+        );
+        writeln!(
+            std::io::stderr(),
+            "warning: proposer.mode is `{mode}`, but this version asks no model: rules propose, \
+             and what they cannot fix stays open"
+        )?;
+    }
+    anyhow::ensure!(
+        config.rules.enabled != Some(false),
+        "rules.enabled is false, and this version has no other proposer"
+    );
+    Ok(())
+}
+
+fn report_missing(missing: &BTreeMap<String, Vec<&str>>, common: &Common) -> anyhow::Result<()> {
+    for (reason, ids) in missing.iter().filter(|_| !common.quiet) {
+        let first: Vec<&str> = ids.iter().take(5).copied().collect();
+        let more = if ids.len() > first.len() { ", …" } else { "" };
+        let (count, reason) = (ids.len(), review::escape(reason));
+        writeln!(std::io::stderr(), "{count} without a patch ({}{more}): {reason}", first.join(", "))?;
+    }
+    Ok(())
+}
+
+fn patch_for(
+    detection: &Detection,
+    sources: &Sources,
+    corpus: &Corpus<'_>,
+    session: &Session,
+) -> Result<Patch, String> {
+    let located = Located::find(detection, sources, corpus, session)?;
+    let proposal = located.proposal(corpus)?;
+    let object = corpus.object(located.position);
+    let rule = located.rules.first().map(|rule| rule.id.to_owned());
+    Ok(Patch {
+        id: detection.id.clone(),
+        policy_id: canonical_policy_id(&detection.policy_id),
+        source: "rules".to_owned(),
+        patch: proposal.operations,
+        latency_ms: None,
+        rule,
+        fingerprint: detection.fingerprint.clone(),
+        manifest_path: Some(detection.manifest_path.clone()),
+        object: Some(object_ref(object)),
+        applicability: Some(proposal.applicability),
+        may_break: located.note(),
+        provenance: proposal.provenance,
+    })
+}
+
+/// Candidate patches to verdicts.
+pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
+    let session = Session::new(common, &args.selecting)?;
+    let gates = session::gates(&args.disable_gate)?;
+    let detections: Vec<Detection> = records(&args.detections)?;
+    let mut patches: Vec<Patch> = records(&args.patches)?;
+    patches.retain(|patch| args.id.is_empty() || args.id.contains(&patch.id));
+    patches.truncate(args.limit.unwrap_or(usize::MAX));
+    let by_id: HashMap<&str, &Detection> = detections.iter().map(|d| (d.id.as_str(), d)).collect();
+    let sources = Sources::read(&detections, &args.detections, &session);
+    let corpus = Corpus::new(&sources.inputs.files, session.context);
+    let (schemas, _) = session.schemas(&corpus);
+    let rules = session::all_rules();
+    let judge = Judge {
+        corpus: &corpus,
+        schemas: &schemas,
+        settings: &session.settings,
+        rules: &rules,
+        gates: &gates,
+        timings: args.timings,
+    };
+    let verdicts: Vec<Verdict> = patches
+        .par_iter()
+        .map(|patch| {
+            let detection = by_id.get(patch.id.as_str()).copied();
+            verdict_for(patch, detection, &sources, &session, &judge, args)
+        })
+        .collect();
+    commands::emit(args.out.as_deref(), &verdicts)?;
+    let accepted = verdicts.iter().filter(|verdict| verdict.accepted).count();
+    if !common.quiet {
+        writeln!(std::io::stderr(), "{accepted} of {} patches accepted", verdicts.len())?;
+    }
+    Ok(if accepted == verdicts.len() { End::Clean } else { End::Findings })
+}
+
+fn verdict_for(
+    patch: &Patch,
+    detection: Option<&Detection>,
+    sources: &Sources,
+    session: &Session,
+    judge: &Judge<'_>,
+    args: &Verify,
+) -> Verdict {
+    let located = detection
+        .ok_or_else(|| "no detection has this id".to_owned())
+        .and_then(|detection| Located::find(detection, sources, judge.corpus, session));
+    let (gates, text) = match &located {
+        Ok(located) => {
+            let judged = judge.foreign(
+                located.position,
+                &patch.patch,
+                &located.allowed_rules(&patch.patch, judge.corpus),
+                &located.targets,
+            );
+            (judged.gates, judged.edit.map(|edit| edit.text().to_owned()))
+        }
+        Err(reason) => (vec![unavailable(reason)], None),
+    };
+    let outcome = |gate: Gate| {
+        gates.iter().any(|g| g.gate == gate && g.outcome == GateOutcome::Passed)
+    };
+    let accepted = judge.gates.accepts(&gates);
+    let bad = |gate: &&GateResult| {
+        matches!(gate.outcome, GateOutcome::Failed | GateOutcome::Unavailable)
+    };
+    let errors = gates.iter().filter(bad).filter(|_| args.include_errors);
+    Verdict {
+        id: patch.id.clone(),
+        policy_id: canonical_policy_id(&patch.policy_id),
+        accepted,
+        ok_policy: outcome(Gate::Policy),
+        ok_schema: outcome(Gate::Schema),
+        ok_safety: outcome(Gate::Patch) && outcome(Gate::Regression),
+        ok_rescan: outcome(Gate::Rescan),
+        patched_yaml: text.filter(|_| accepted && args.patched_yaml),
+        errors: errors
+            .map(|g| format!("{}: {}", g.gate.as_str(), g.reason.as_deref().unwrap_or("")))
+            .collect(),
+        rule: patch.rule.clone(),
+        fingerprint: detection.and_then(|d| d.fingerprint.clone()),
+        manifest_path: detection.map(|d| d.manifest_path.clone()),
+        object: located.ok().map(|l| object_ref(judge.corpus.object(l.position))),
+        applicability: patch.applicability,
+        gates,
+    }
+}
+
+fn unavailable(reason: &str) -> GateResult {
+    GateResult {
+        gate: Gate::Patch,
+        outcome: GateOutcome::Unavailable,
+        reason: Some(reason.to_owned()),
+        microseconds: None,
+    }
+}
+
+/// Detections to risk scores.
+pub(crate) fn risk(args: &Risk) -> anyhow::Result<End> {
+    let detections: Vec<Detection> = records(&args.detections)?;
+    commands::emit(args.out.as_deref(), &scores(None, &detections)?)?;
+    Ok(End::Clean)
+}
+
+/// Verdicts and risk to a schedule.
+pub(crate) fn schedule(args: &Schedule) -> anyhow::Result<End> {
+    let verdicts: Vec<Verdict> = records(&args.verified)?;
+    let detections: Vec<Detection> = records(&args.detections)?;
+    let scores = scores(args.risk.as_deref(), &detections)?;
+    let entries = commands::run::schedule(&verdicts, &scores)?;
+    commands::emit(args.out.as_deref(), &entries)?;
+    Ok(End::Clean)
+}

@@ -1,0 +1,162 @@
+//! The configuration file: `k8s-auto-fix.yaml`, or the reference system's `run.yaml`.
+
+use anyhow::Context as _;
+use manifest::{Limits, Node, Source};
+use rules::Values;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// File names that are looked for in the working directory, in this order.
+const NAMES: [&str; 2] = ["k8s-auto-fix.yaml", "k8s-auto-fix.yml"];
+
+/// What a configuration file may say. Flags override it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// `default`, `all`, `pod-security-baseline`, `pod-security-restricted`.
+    pub(crate) profile: Option<String>,
+    /// Rules to run instead of the profile's.
+    pub(crate) select: Vec<String>,
+    /// Rules not to run.
+    pub(crate) ignore: Vec<String>,
+    /// Kubernetes versions that objects must be valid for.
+    pub(crate) kubernetes_versions: Vec<String>,
+    /// Version of the Pod Security Standards.
+    pub(crate) pod_security_version: Option<String>,
+    /// `all` or `directory`.
+    pub(crate) context: Option<String>,
+    /// Values that no manifest holds.
+    pub(crate) values: Values,
+
+    // Keys of the reference's run.yaml. They are read, so that its files load unchanged.
+    /// Seed of everything that is random.
+    pub(crate) seed: Option<u64>,
+    /// Attempts of a model at one finding.
+    pub(crate) max_attempts: Option<u32>,
+    /// Who proposes.
+    pub(crate) proposer: Proposer,
+    /// Model backends, by the name that `proposer.mode` uses.
+    pub(crate) grok: Option<Backend>,
+    /// See `grok`.
+    pub(crate) vendor: Option<Backend>,
+    /// See `grok`.
+    pub(crate) vllm: Option<Backend>,
+    /// Attempts by policy.
+    pub(crate) retry_budgets: std::collections::BTreeMap<String, u32>,
+    /// Switch of the rules.
+    pub(crate) rules: RulesSwitch,
+}
+
+/// The reference's `proposer` block.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct Proposer {
+    /// `rules`, `grok`, `vendor` or `vllm`.
+    pub(crate) mode: Option<String>,
+    retries: Option<u32>,
+    timeout_seconds: Option<f64>,
+    cache_dir: Option<PathBuf>,
+}
+
+/// A model backend of the reference.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct Backend {
+    endpoint: Option<String>,
+    model: Option<String>,
+    api_key_env: Option<String>,
+    auth_header: Option<String>,
+    auth_scheme: Option<String>,
+}
+
+/// The reference's `rules` block.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct RulesSwitch {
+    /// Rules propose; `false` leaves only findings.
+    pub(crate) enabled: Option<bool>,
+}
+
+impl Config {
+    /// Reads the named file, or the one in the working directory, or nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read or says something that it must not, with its line.
+    pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
+        let found = NAMES.iter().map(PathBuf::from).find(|name| name.exists());
+        let Some(path) = path.map(Path::to_owned).or(found) else { return Ok(Self::default()) };
+        let bytes =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Self::parse(bytes).map_err(|(line, message)| {
+            let place = line.map_or_else(String::new, |line| format!(":{line}"));
+            anyhow::anyhow!("{}{place}: {message}", path.display())
+        })
+    }
+
+    fn parse(bytes: Vec<u8>) -> Result<Self, (Option<usize>, String)> {
+        let source =
+            Source::parse(bytes, &Limits::default()).map_err(|error| (None, error.to_string()))?;
+        if let Some(error) = source.documents().iter().find_map(manifest::Document::error) {
+            return Err((None, error.to_string()));
+        }
+        let Some(root) = source.root(0) else { return Ok(Self::default()) };
+        serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
+            let message = error.inner().to_string();
+            let line = locate(root, error.path(), &message);
+            (line.map(|offset| source.position(offset).line), message)
+        })
+    }
+}
+
+/// Offset of the value that an error is about; for an unknown key, of that key.
+fn locate(root: Node<'_>, path: &serde_path_to_error::Path, message: &str) -> Option<usize> {
+    let mut node = root;
+    let mut offset = root.span().start;
+    for segment in path {
+        let next = match segment {
+            serde_path_to_error::Segment::Seq { index } => node.item(*index),
+            serde_path_to_error::Segment::Map { key } => node.get(key),
+            _ => None,
+        };
+        let Some(next) = next else { break };
+        node = next;
+        offset = node.span().start;
+    }
+    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let key = unknown.and_then(|name| node.entry(name)).map(|entry| entry.key.span().start);
+    key.or(Some(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+
+    const REFERENCE: &str = "seed: 1337\nmax_attempts: 3\nproposer:\n  mode: grok          # rules\n  \
+        retries: 2\n  timeout_seconds: 60\n  cache_dir: tmp/proposer-cache\ngrok:\n  \
+        endpoint: \"https://models.example/v1/chat/completions\"\n  model: \"m\"\n  \
+        api_key_env: \"KEY\"\nretry_budgets:\n  default: 3\n  no_latest_tag: 2\nrules:\n  \
+        enabled: true\n";
+
+    #[test]
+    fn the_references_run_yaml_loads_unchanged() {
+        let config = Config::parse(REFERENCE.as_bytes().to_vec()).unwrap();
+        assert_eq!(config.seed, Some(1337));
+        assert_eq!(config.proposer.mode.as_deref(), Some("grok"));
+        assert_eq!(config.retry_budgets["no_latest_tag"], 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let (line, message) =
+            Config::parse(b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec()).unwrap_err();
+        assert_eq!(line, Some(3));
+        assert!(message.contains("runAsUsr"), "{message}");
+    }
+
+    #[test]
+    fn values_are_read() {
+        let text = b"values:\n- match: {kinds: [Job]}\n  ttlSecondsAfterFinished: 3600\n";
+        let config = Config::parse(text.to_vec()).unwrap();
+        assert_eq!(config.values.0[0].ttl_seconds_after_finished, Some(3600));
+    }
+}

@@ -1,0 +1,98 @@
+//! From the verdicts on objects to the new text of files.
+
+use crate::inputs::Inputs;
+use crate::session::{self, Session};
+use detector::{Corpus, Found, Input};
+use rayon::prelude::*;
+use record::Applicability;
+use std::collections::{BTreeMap, BTreeSet};
+use verifier::{GateSet, Judge, ObjectVerdict};
+
+/// Rounds of fixing. A fix can make another one possible; in practice the second round finds
+/// nothing to do.
+const MAX_ROUNDS: usize = 5;
+
+/// What fixing did.
+#[derive(Debug, Default)]
+pub(crate) struct Fixed {
+    /// New texts, by the index of the file.
+    pub(crate) texts: BTreeMap<usize, String>,
+    /// Findings that were cured.
+    pub(crate) cured: usize,
+    /// Edits that could not be brought together, as `(path, reason)`.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+/// Applies the accepted fixes to the inputs, round by round until nothing changes. The inputs
+/// then hold the new texts.
+pub(crate) fn fix(session: &Session, inputs: &mut Inputs, max: Applicability) -> Fixed {
+    let mut fixed = Fixed::default();
+    let mut dirty: Option<BTreeSet<usize>> = None;
+    for _ in 0..MAX_ROUNDS {
+        let round = fix_once(session, &inputs.files, max, dirty.as_ref());
+        fixed.refused.extend(round.refused);
+        if round.texts.is_empty() {
+            break;
+        }
+        fixed.cured += round.cured;
+        dirty = Some(round.texts.keys().copied().collect());
+        for (file, text) in &round.texts {
+            let old = &inputs.files[*file];
+            let (path, identity) = (old.path.clone(), old.identity.clone());
+            let bytes = text.clone().into_bytes();
+            inputs.files[*file] = Input::parse(path, identity, bytes, &session.limits);
+        }
+        fixed.texts.extend(round.texts);
+    }
+    fixed
+}
+
+fn fix_once(
+    session: &Session,
+    files: &[Input],
+    max: Applicability,
+    dirty: Option<&BTreeSet<usize>>,
+) -> Fixed {
+    let corpus = Corpus::new(files, session.context);
+    let (schemas, _) = session.schemas(&corpus);
+    let rules = session::all_rules();
+    let judge = Judge {
+        corpus: &corpus,
+        schemas: &schemas,
+        settings: &session.settings,
+        rules: &rules,
+        gates: &GateSet::default(),
+        timings: false,
+    };
+    let wanted =
+        |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
+    let found: Vec<Vec<Found>> = match dirty {
+        None => session.detect(&corpus),
+        Some(_) => (0..corpus.len())
+            .into_par_iter()
+            .map(|position| match wanted(position) {
+                true => corpus.check(position, &session.rules, &session.settings),
+                false => Vec::new(),
+            })
+            .collect(),
+    };
+    let verdicts = session.judge(&judge, &found, max, wanted);
+    texts(&corpus, files, &verdicts)
+}
+
+/// The new text of every file that accepted patches change.
+fn texts(corpus: &Corpus<'_>, files: &[Input], verdicts: &[ObjectVerdict]) -> Fixed {
+    let edits = verifier::file_edits(corpus, verdicts);
+    let refused = edits.refused.into_iter();
+    let mut fixed = Fixed {
+        cured: edits.cured,
+        refused: refused.map(|(file, reason)| (files[file].path.clone(), reason)).collect(),
+        ..Fixed::default()
+    };
+    for (file, edits) in edits.edits {
+        if let Ok(source) = &files[file].source {
+            fixed.texts.insert(file, manifest::apply_edits(source.text(), &edits));
+        }
+    }
+    fixed
+}

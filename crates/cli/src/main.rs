@@ -1,0 +1,87 @@
+//! `k8s-auto-fix`: arguments, configuration, progress and rendering. The work is done by the
+//! rooms.
+
+mod args;
+mod commands;
+mod config;
+mod fixing;
+mod inputs;
+mod located;
+mod session;
+mod write;
+
+use args::{Cli, Command};
+use clap::Parser as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// How a command ended, as the exit code says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nothing left to report.
+    Clean = 0,
+    /// Findings, or rejected fixes.
+    Findings = 1,
+    /// Wrong usage, or an input that could not be read.
+    InputError = 2,
+}
+
+/// A fault of ours.
+const INTERNAL_ERROR: u8 = 3;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // A panic is a fault of ours: say so, and end with the code that means it.
+    let ended = std::panic::catch_unwind(|| run(&cli));
+    match ended {
+        Ok(Ok(end)) => ExitCode::from(end as u8),
+        Ok(Err(error)) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            let red = anstyle_error();
+            let _ = writeln!(anstream::stderr(), "{red}error{red:#}: {error:#}");
+            ExitCode::from(End::InputError as u8)
+        }
+        Err(_) => {
+            let _ = writeln!(
+                anstream::stderr(),
+                "error: this is a fault of k8s-auto-fix; please report the lines above and the \
+                 command"
+            );
+            ExitCode::from(INTERNAL_ERROR)
+        }
+    }
+}
+
+fn anstyle_error() -> clap::builder::styling::Style {
+    clap::builder::styling::AnsiColor::Red.on_default().bold()
+}
+
+/// A reader that had enough, such as `head`, is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn run(cli: &Cli) -> anyhow::Result<End> {
+    if let Some(jobs) = cli.common.jobs {
+        anyhow::ensure!(jobs > 0, "--jobs must be at least 1");
+        rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
+    }
+    let common = &cli.common;
+    match &cli.command {
+        Command::Check(args) => commands::check::run(common, args),
+        Command::Rules(args) => commands::rules::list(args),
+        Command::Explain(args) => commands::rules::explain(args),
+        Command::Run(args) => commands::run::run(common, args),
+        Command::Detect(args) => commands::stages::detect(common, args),
+        Command::Propose(args) => commands::stages::propose(common, args),
+        Command::Verify(args) => commands::stages::verify(common, args),
+        Command::Risk(args) => commands::stages::risk(args),
+        Command::Schedule(args) => commands::stages::schedule(args),
+        Command::Queue(args) => commands::queue::run(args),
+        Command::Doctor(args) => commands::doctor::run(common, args),
+        Command::Completions(args) => commands::completions(args),
+    }
+}
