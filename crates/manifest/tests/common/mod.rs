@@ -280,7 +280,11 @@ fn strays(
         _ => root.pointer(parent)?,
     };
     let span = target.span();
-    let gone = |edit: &manifest::TextEdit| text[edit.range.clone()].trim().len();
+    // A comment within the range comes back in the new text.
+    let gone = |edit: &manifest::TextEdit| {
+        let old = text[edit.range.clone()].trim();
+        if old.contains('#') { 0 } else { old.len() }
+    };
     if edited.edits.iter().map(gone).sum::<usize>() > 4
         && matches!(only, PatchOperation::Add(_))
         && root.pointer(path).is_none_or(|_| target.is_seq())
