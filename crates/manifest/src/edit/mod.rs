@@ -69,14 +69,9 @@ pub enum EditError {
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     source: &'a Source,
-    start: usize,
 }
 
 impl Place<'_> {
-    pub(crate) fn start(self) -> usize {
-        self.start
-    }
-
     pub(crate) fn line(self, offset: usize) -> usize {
         self.source.position(offset).line
     }
@@ -134,7 +129,7 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
         Ok(tree) => tree,
         Err(error) => return Err(EditError::Unreadable(error.clone())),
     };
-    let place = Place { source, start: found.span.start };
+    let place = Place { source };
     if let Some(at) = lone_return(&source.text()[found.span()]) {
         let at = found.span.start + at;
         return Err(place.unsupported(at, "a carriage return without line feed breaks lines here"));
