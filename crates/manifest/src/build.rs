@@ -311,6 +311,10 @@ impl<'a> Reader<'a> {
                 Some(_) => at += 1,
             }
         }
+        if at > content.start || at >= self.limit {
+            // No header where one must be: better a short span than a wrong one.
+            return content;
+        }
         let start = at;
         let header = line_end(self.text, start);
         let indicators: String = self.text[start + 1..header]
@@ -371,7 +375,8 @@ pub(crate) fn skip_blank(text: &str, mut at: usize) -> usize {
     loop {
         match bytes.get(at) {
             Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
-            Some(b'#') => at = line_end(text, at),
+            // A lone carriage return ends a comment too.
+            Some(b'#') => at += text[at..].find(['\n', '\r']).unwrap_or(text.len() - at),
             Some(0xef) if text[at..].starts_with('\u{feff}') => at += 3,
             _ => return at,
         }

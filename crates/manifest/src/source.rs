@@ -359,7 +359,7 @@ fn separator(text: &str, at: usize, line_end: usize) -> Part {
 
 /// Nothing but blanks and comment lines.
 fn is_blank(text: &str) -> bool {
-    text.lines().all(|line| {
+    text.split(['\n', '\r']).all(|line| {
         let line = line.trim_start_matches(['\u{feff}', ' ', '\t', '\r']);
         line.is_empty() || line.starts_with('#')
     })

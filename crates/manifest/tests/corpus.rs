@@ -104,6 +104,7 @@ fn random_edits_of_real_files() {
             tally.wrong.len()
         );
         tally.reasons.iter().for_each(|(reason, count)| println!("  {count} x {reason}"));
+        assert!(refused * 1000 <= right, "more than one in a thousand refused");
         failures.extend(tally.wrong);
     }
     assert!(

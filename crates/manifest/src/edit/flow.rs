@@ -74,7 +74,6 @@ impl Planner<'_> {
     fn flow_style(&self, node: u32) -> FlowStyle {
         let data = self.data(node);
         let inner = &self.text[data.start as usize + 1..data.end as usize];
-        let padded = data.style == Style::Flow && data.count > 0 && inner.starts_with(' ');
         let json = self.habits.json;
         let several = inner.contains('\n') || (json && self.text_is_pretty());
         let line = line_start(self.text, data.start as usize);
@@ -82,8 +81,8 @@ impl Planner<'_> {
             self.text[line..].chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
         let quotes = if json { Quotes::Double } else { Quotes::AsNeeded };
         FlowStyle {
-            pad_map: padded && data.kind == Kind::Map,
-            pad_list: padded && data.kind == Kind::Seq,
+            pad_map: self.padded(node, Kind::Map),
+            pad_list: self.padded(node, Kind::Seq),
             lines: (json && several).then_some(indent),
             key_quotes: if data.kind == Kind::Map {
                 self.key_quotes(self.tree.map_entries(node))
@@ -92,6 +91,19 @@ impl Planner<'_> {
             },
             value_quotes: quotes,
         }
+    }
+
+    /// Whether collections of a kind have blanks inside their brackets, here or one level below.
+    fn padded(&self, node: u32, kind: Kind) -> bool {
+        let values = self.tree.map_entries(node).iter().map(|entry| entry.value);
+        let items = self.tree.seq_items(node).iter().copied();
+        let mut near = std::iter::once(node).chain(values).chain(items);
+        let filled = |id: &u32| {
+            let data = self.data(*id);
+            data.kind == kind && data.style == Style::Flow && data.count > 0
+        };
+        let shown = near.find(filled).map(|id| self.data(id).start as usize + 1);
+        shown.is_some_and(|inner| self.text[inner..].starts_with(' '))
     }
 
     /// Whether a JSON document is written over several lines.

@@ -69,14 +69,9 @@ pub enum EditError {
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     source: &'a Source,
-    start: usize,
 }
 
 impl Place<'_> {
-    pub(crate) fn start(self) -> usize {
-        self.start
-    }
-
     pub(crate) fn line(self, offset: usize) -> usize {
         self.source.position(offset).line
     }
@@ -134,7 +129,11 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
         Ok(tree) => tree,
         Err(error) => return Err(EditError::Unreadable(error.clone())),
     };
-    let place = Place { source, start: found.span.start };
+    let place = Place { source };
+    if let Some(at) = lone_return(&source.text()[found.span()]) {
+        let at = found.span.start + at;
+        return Err(place.unsupported(at, "a carriage return without line feed breaks lines here"));
+    }
     let mut overlay = overlay::Overlay::new(source.text(), tree, place);
     overlay.apply(patch)?;
     let expected = overlay.to_json(&overlay.root);
@@ -151,6 +150,13 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
         return attempt(&habits).or(outcome);
     }
     outcome
+}
+
+/// A carriage return that is a line break of its own, as on very old systems.
+fn lone_return(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let lone = |&at: &usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    if text.contains('\r') { (0..bytes.len()).find(lone) } else { None }
 }
 
 /// The oracle: reads the edited document again, and accepts nothing but the patched data with

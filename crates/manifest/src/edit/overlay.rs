@@ -197,7 +197,9 @@ impl<'a> Overlay<'a> {
         let last = tokens.len() == 1;
         match over {
             Over::New(value) => self.change_value(value, path, tokens, change),
-            Over::Map(_, entries) if last => self.change_entry(entries, path, &tokens[0], change),
+            Over::Map(node, entries) if last => {
+                self.change_entry(*node, entries, path, &tokens[0], change)
+            }
             Over::Seq(_, items) if last => self.change_item(items, path, &tokens[0], change),
             Over::Map(node, entries) => {
                 let found = entries.iter_mut().find(|entry| entry.key == tokens[0]);
@@ -277,6 +279,7 @@ impl<'a> Overlay<'a> {
 
     fn change_entry(
         &self,
+        map: u32,
         entries: &mut Vec<OverEntry>,
         path: &str,
         key: &str,
@@ -297,7 +300,7 @@ impl<'a> Overlay<'a> {
                 let reason = format!(
                     "`{key}` comes in through the merge key `<<` and cannot be removed here"
                 );
-                Err(self.place.unsupported(self.place.start(), reason))
+                Err(self.place.unsupported(self.tree.data(map).start as usize, reason))
             }
             (Some(at), Change::Remove) => {
                 entries.remove(at);

@@ -92,13 +92,14 @@ impl Habits {
             }
         }
         let either = |a: &[usize; 10], b: &[usize; 10]| most(a).or(most(b));
+        let list = either(&here.list, &file.list);
         let span = source.documents().get(document).map_or(0..0, crate::source::Document::span);
         let part = &text[span];
         let tree = source.documents().get(document).and_then(|found| found.parsed.as_ref().ok());
         let json = tree.is_some_and(|tree| tree.json);
         Habits {
-            step: either(&here.step, &file.step).unwrap_or(2),
-            list: either(&here.list, &file.list).unwrap_or(0),
+            step: either(&here.step, &file.step).or(list.filter(|&list| list > 2)).unwrap_or(2),
+            list: list.unwrap_or(0),
             dash: either(&here.dash, &file.dash).filter(|&width| width > 1).unwrap_or(2),
             eol: line_break(if part.contains('\n') { part } else { text }),
             json,

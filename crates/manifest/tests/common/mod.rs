@@ -1,6 +1,6 @@
 //! Random patches, and the independent check that an edit is right.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use json_patch::PatchOperation;
 use manifest::{Edit, EditError, Limits, Node, Source, apply_edits, edit, invert_edits};
@@ -280,15 +280,22 @@ fn strays(
         _ => root.pointer(parent)?,
     };
     let span = target.span();
-    let gone = |edit: &manifest::TextEdit| text[edit.range.clone()].trim().len();
+    // A comment within the range comes back in the new text.
+    let gone = |edit: &manifest::TextEdit| {
+        let old = text[edit.range.clone()].trim();
+        if old.contains('#') { 0 } else { old.len() }
+    };
     if edited.edits.iter().map(gone).sum::<usize>() > 4
         && matches!(only, PatchOperation::Add(_))
         && root.pointer(path).is_none_or(|_| target.is_seq())
     {
         return Some(format!("an addition takes text away: {:?}", edited.edits));
     }
-    // The line of the key or dash may be the one above.
-    let head = text[..span.start].trim_end_matches(|c: char| c.is_whitespace());
+    let owner = match only {
+        PatchOperation::Replace(_) => path,
+        _ => parent,
+    };
+    let head = &text[..introduction(root, owner).unwrap_or(0)];
     let start = head.rfind('\n').map_or(0, |at| at + 1);
     let stop = text[span.end..].find('\n').map_or(text.len(), |at| span.end + at + 1);
     let outside = |edit: &manifest::TextEdit| {
@@ -296,9 +303,23 @@ fn strays(
         let blank = text[edit.range.clone()].trim().is_empty();
         !blank && !inserted && (edit.range.start < start || edit.range.end > stop)
     };
-    let comment_above = text[start..span.start].contains('#');
     let stray = edited.edits.iter().find(|edit| outside(edit));
-    stray.filter(|_| !comment_above).map(|edit| format!("an edit strays: {edit:?} from {span:?}"))
+    stray.map(|edit| format!("an edit strays: {edit:?} from {span:?}"))
+}
+
+/// Where the key of a value begins, or the item before it ends.
+fn introduction(root: Node<'_>, pointer: &str) -> Option<usize> {
+    let (parent, last) = pointer.rsplit_once('/')?;
+    let owner = root.pointer(parent)?;
+    if owner.is_map() {
+        let key = last.replace("~1", "/").replace("~0", "~");
+        return owner.entry(&key).map(|entry| entry.key.span().start);
+    }
+    let at: usize = last.parse().ok()?;
+    match at.checked_sub(1) {
+        Some(before) => owner.item(before).map(|item| item.span().end),
+        None => introduction(root, parent),
+    }
 }
 
 /// A file with one kind of line end keeps it, and its last line too.
@@ -332,5 +353,65 @@ fn again(
         // Through an alias the way is closed both times.
         Err(EditError::Unsupported { .. }) => None,
         Err(error) => Some(format!("replacing twice fails: {error}")),
+    }
+}
+
+/// Fuzz target: reading never panics, and what it says about itself holds.
+pub(crate) fn fuzz_parse(bytes: &[u8]) {
+    let limits = Limits { max_expanded_nodes: 10_000, ..Limits::default() };
+    let Ok(source) = Source::parse(bytes.to_vec(), &limits) else { return };
+    let mut last = 0;
+    for span in source.comments() {
+        assert!(source.text()[span.clone()].starts_with('#') && span.start >= last);
+        last = span.end;
+    }
+    for (at, document) in source.documents().iter().enumerate() {
+        assert_eq!(document.index(), at);
+        let Some(root) = source.root(at) else {
+            assert!(document.error().is_some_and(|error| error.line >= 1));
+            continue;
+        };
+        visit(&source, root, 0);
+        let data = root.to_json();
+        assert!(root.eq_json(&data));
+        let mut paths = Vec::new();
+        pointers(&data, "", &mut paths);
+        for pointer in paths.iter().take(200) {
+            let path = manifest::Path::from_pointer(root, pointer).unwrap();
+            assert_eq!(path.to_pointer(), *pointer);
+            let keyed = path.keyed(root);
+            let found = manifest::Path::resolve_keyed(root, &keyed);
+            assert_eq!(found.as_ref(), Some(&path), "{keyed}");
+        }
+    }
+}
+
+fn visit(source: &Source, node: Node<'_>, depth: usize) {
+    let span = node.span();
+    assert!(source.text().get(span.clone()).is_some() && source.position(span.end).line >= 1);
+    if depth < 20 {
+        node.entries().for_each(|(_, key, value)| {
+            visit(source, key, depth + 1);
+            visit(source, value, depth + 1);
+        });
+        node.items().for_each(|item| visit(source, item, depth + 1));
+    }
+}
+
+/// Fuzz target: the first bytes choose a patch, the rest is the file.
+pub(crate) fn fuzz_edit(bytes: &[u8]) {
+    let Some((seed, bytes)) = bytes.split_first_chunk::<4>() else { return };
+    let limits = Limits { max_expanded_nodes: 10_000, ..Limits::default() };
+    let Ok(source) = Source::parse(bytes.to_vec(), &limits) else { return };
+    let mut random = Random(u64::from(u32::from_le_bytes(*seed)));
+    let document = random.below(source.documents().len());
+    let Some(root) = source.root(document) else { return };
+    let data = root.to_json();
+    if !data.is_object() {
+        return;
+    }
+    let (patch, expected) = patch(&mut random, &data, 3);
+    if let Outcome::Wrong(fault) = judge(&source, document, &patch, &expected) {
+        panic!("{patch:?}: {fault}");
     }
 }
