@@ -12,6 +12,7 @@ mod write;
 use json_patch::PatchOperation;
 use serde_json::Value;
 
+use crate::build::skip_blank;
 use crate::source::{ParseError, Source, Span, cut, read_part};
 use crate::text::{TextEdit, apply_edits};
 use crate::tree::{Node, Tree};
@@ -134,6 +135,11 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
         let at = found.span.start + at;
         return Err(place.unsupported(at, "a carriage return without line feed breaks lines here"));
     }
+    if let Some(at) = unread_text(source, tree, found.span()) {
+        return Err(
+            place.unsupported(at, "text stands behind the document, and no reader reads it")
+        );
+    }
     let mut overlay = overlay::Overlay::new(source.text(), tree, place);
     overlay.apply(patch)?;
     let expected = overlay.to_json(&overlay.root);
@@ -150,6 +156,14 @@ pub fn edit(source: &Source, document: usize, patch: &[PatchOperation]) -> Resul
         return attempt(&habits).or(outcome);
     }
     outcome
+}
+
+/// Text on the lines of the document that is not part of it; behind `...` there may be anything.
+fn unread_text(source: &Source, tree: &Tree, span: Span) -> Option<usize> {
+    let root = tree.data(tree.root);
+    let at = skip_blank(source.text(), root.end.max(root.outer) as usize);
+    let unread = at < span.end && !source.text()[at..].starts_with("...");
+    unread.then_some(at)
 }
 
 /// A carriage return that is a line break of its own, as on very old systems.

@@ -133,12 +133,14 @@ impl<'a> Planner<'a> {
             let floor = floor.max(self.block_scalar_before(last.range.start));
             let before = &self.text[floor..last.range.start];
             let mut kept = before.trim_end().len();
-            if kept == 0 && edits.last().is_some_and(|edit| edit.text.is_empty()) {
-                // All between two removals goes; the earlier one decides.
-                if let Some(earlier) = edits.last_mut() {
-                    earlier.range.end = last.range.end;
-                    continue;
-                }
+            // All between two changes goes; the earlier one decides.
+            if let Some(earlier) = edits.last_mut()
+                && kept == 0
+                && earlier.range.end == floor
+                && (earlier.text.is_empty() || open_end)
+            {
+                earlier.range.end = last.range.end;
+                continue;
             }
             let line_break = before[kept..].find('\n').map(|line_break| line_break + 1);
             match line_break {
