@@ -38,7 +38,8 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global()?;
     let folder = tempfile::tempdir()?;
     unpack(&Path::new(&data).join("corpus-dev.tar.zst"), &folder.path().join("1"))?;
-    let binary = root.join("target/release/k8s-auto-fix");
+    // Built with this very program, by the same profile.
+    let binary = std::env::current_exe()?.with_file_name("k8s-auto-fix");
     let runs = if full { 7 } else { 3 };
     let mut report = String::from(HEADER);
     stages(&folder.path().join("1"), runs, &mut report)?;
@@ -143,7 +144,10 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
     for (name, profile) in [("default", Profile::Default), ("all", Profile::All)] {
         let rules = Selection::new(profile, Edition::default(), &[], &[])?.rules;
         let detect = || -> Vec<Vec<Found>> {
-            (0..corpus.len()).into_par_iter().map(|at| corpus.check(at, &rules, &settings)).collect()
+            (0..corpus.len())
+                .into_par_iter()
+                .map(|at| corpus.check(at, &rules, &settings))
+                .collect()
         };
         let (detecting, found) = best(runs, detect);
         let findings: usize = found.iter().map(Vec::len).sum();
@@ -220,12 +224,7 @@ fn high_water_mark(status_file: &str) -> Option<f64> {
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
-fn processes(
-    binary: &Path,
-    folder: &Path,
-    runs: usize,
-    report: &mut String,
-) -> anyhow::Result<()> {
+fn processes(binary: &Path, folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()> {
     let corpus = folder.join("1");
     let corpus = corpus.to_string_lossy();
     let files = manifests(&folder.join("1"))?;

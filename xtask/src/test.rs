@@ -14,7 +14,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     step("format", cargo(root).args(["fmt", "--all", "--check"]))?;
     step(
         "lints",
-        cargo(root).args(["clippy", "--workspace", "--all-targets", "--all-features", "--"])
+        cargo(root)
+            .args(["clippy", "--workspace", "--all-targets", "--all-features", "--"])
             .args(["--deny", "warnings"]),
     )?;
     step(

@@ -147,10 +147,15 @@ fn walk(root: &Path, cwd: &Path, found: &mut Vec<Found>, unreadable: &mut Vec<Un
 }
 
 fn walk_error(error: &ignore::Error, root: &Path, cwd: &Path) -> Unreadable {
-    let reason = error.io_error().map_or_else(|| error.to_string(), |io| match io.kind() {
-        ErrorKind::PermissionDenied => "permission denied; make it readable or leave it out".into(),
-        _ => io.to_string(),
-    });
+    let reason = error.io_error().map_or_else(
+        || error.to_string(),
+        |io| match io.kind() {
+            ErrorKind::PermissionDenied => {
+                "permission denied; make it readable or leave it out".into()
+            }
+            _ => io.to_string(),
+        },
+    );
     let path = match error {
         ignore::Error::WithDepth { err, .. } => match &**err {
             ignore::Error::WithPath { path, .. } => path.as_path(),
@@ -164,8 +169,7 @@ fn walk_error(error: &ignore::Error, root: &Path, cwd: &Path) -> Unreadable {
 
 /// Whether a link leads to a file below the root.
 fn link_target(path: &Path, real_root: &Path) -> Result<bool, String> {
-    let target =
-        path.canonicalize().map_err(|error| format!("broken or looping link: {error}"))?;
+    let target = path.canonicalize().map_err(|error| format!("broken or looping link: {error}"))?;
     if !target.starts_with(real_root) {
         return Err(format!(
             "link leads out of the folder, to {}; name that file itself to read it",

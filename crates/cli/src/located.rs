@@ -93,7 +93,10 @@ impl Located {
             return Err(format!("no rule for `{}`", detection.policy_id));
         }
         let file = sources.file_of(detection).ok_or_else(|| {
-            format!("{}: the manifest cannot be read, and the record holds no text", detection.manifest_path)
+            format!(
+                "{}: the manifest cannot be read, and the record holds no text",
+                detection.manifest_path
+            )
         })?;
         let positions: Vec<usize> = (0..corpus.len())
             .filter(|position| corpus.file_of(*position) == file)

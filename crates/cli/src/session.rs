@@ -31,10 +31,15 @@ impl Session {
     /// Reads the configuration and lets the flags override it.
     pub(crate) fn new(common: &Common, selecting: &Selecting) -> anyhow::Result<Self> {
         let config = Config::load(common.config.as_deref())?;
-        let profile: Profile =
-            selecting.profile.as_ref().or(config.profile.as_ref()).map_or(Ok(Profile::Default), |name| name.parse())?;
-        let version = selecting.pod_security_version.as_ref().or(config.pod_security_version.as_ref());
-        let minor = version.map_or(Ok(Edition::default().minor), |text| Edition::minor_from(text))?;
+        let profile: Profile = selecting
+            .profile
+            .as_ref()
+            .or(config.profile.as_ref())
+            .map_or(Ok(Profile::Default), |name| name.parse())?;
+        let version =
+            selecting.pod_security_version.as_ref().or(config.pod_security_version.as_ref());
+        let minor =
+            version.map_or(Ok(Edition::default().minor), |text| Edition::minor_from(text))?;
         let pod_security = Edition { level: profile.pod_security_level(), minor };
         let flag_or = |flag: &[String], config: &[String]| match flag.is_empty() {
             true => config.to_vec(),
@@ -122,7 +127,7 @@ impl Session {
     }
 
     /// A bar on a terminal, for work long enough to be watched; nothing elsewhere.
-    fn progress(&self, verb: &'static str, length: usize) -> ProgressBar {
+    pub(crate) fn progress(&self, verb: &'static str, length: usize) -> ProgressBar {
         let template = "{msg:>10} [{bar:40}] {pos}/{len} objects, {eta} left";
         match ProgressStyle::with_template(template) {
             Ok(style) if !self.quiet && length > 2_000 => {

@@ -3,7 +3,9 @@
 use anyhow::Context as _;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use tempfile::NamedTempFile;
 
 /// Replaces a file's content: a temporary file beside it, fsync, rename. A link keeps pointing
 /// where it did, and permissions stay.
@@ -37,12 +39,28 @@ pub(crate) fn replace(path: &Path, content: &[u8]) -> anyhow::Result<()> {
 /// When the folder is missing or the file cannot be written.
 pub(crate) fn output(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".k8s-auto-fix-").tempfile_in(folder)?;
-        file.write_all(content)?;
-        let umask_applied = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        file.as_file().set_permissions(umask_applied)?;
-        file.persist(path).map(|_| ()).map_err(|error| error.error)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    let mut file = temporary(folder).with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(content).with_context(|| format!("cannot write {}", path.display()))?;
+    keep(file, path)
+}
+
+/// A file that is gone again unless it is kept.
+///
+/// # Errors
+/// When the folder is missing or cannot be written to.
+pub(crate) fn temporary(folder: &Path) -> anyhow::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".k8s-auto-fix-")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot create a file in {}", folder.display()))
+}
+
+/// Gives a temporary file its name.
+///
+/// # Errors
+/// When it cannot be renamed.
+pub(crate) fn keep(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(())
 }

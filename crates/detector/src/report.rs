@@ -2,6 +2,7 @@ use crate::{Fingerprint, Input};
 use manifest::{Source, Span};
 use record::{Detection, ObjectRef, Region};
 use rules::{Finding, Object};
+use std::borrow::Cow;
 
 /// A finding with its identity.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Found {
             severity: Some(rule.severity),
             applicability: Some(self.finding.applicability()),
             remedy: (!note.is_empty()).then(|| note.to_owned()),
-            aliases: rule.aliases.iter().map(|alias| (*alias).to_owned()).collect(),
+            aliases: rule.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect(),
         }
     }
 }

@@ -1,5 +1,6 @@
 use crate::{Applicability, Severity};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// One finding in one object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ pub struct Detection {
     pub remedy: Option<String>,
     /// The same rule in other tools, as `tool:id`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub aliases: Vec<String>,
+    pub aliases: Vec<Cow<'static, str>>,
 }
 
 /// Identity and place of a Kubernetes object.

@@ -96,33 +96,58 @@ pub struct Summary {
     pub rules: Vec<Funnel>,
 }
 
-/// Counts a run. The slices are those of one run; their order does not matter.
-pub fn summarize(
-    detections: &[Detection],
-    patches: &[Patch],
-    verdicts: &[Verdict],
-    outcomes: &[Outcome],
-) -> Summary {
-    let mut tallies = Tallies::default();
-    for detection in detections {
-        let rule = name(detection.rule.as_deref(), &detection.policy_id);
-        tallies.of(rule).into_iter().for_each(|tally| tally.found += 1);
+/// Counts a run as it goes on, so that its records need not be kept.
+#[derive(Debug, Default)]
+pub struct Counter {
+    total: Tally,
+    rules: BTreeMap<String, Tally>,
+    /// Operations of each accepted patch, with `test` and without.
+    operations: Vec<(usize, usize)>,
+}
+
+impl Counter {
+    /// Adds records. A patch and its verdict must come in the same call; beyond that, order and
+    /// grouping do not matter.
+    pub fn add(
+        &mut self,
+        detections: &[Detection],
+        patches: &[Patch],
+        verdicts: &[Verdict],
+        outcomes: &[Outcome],
+    ) {
+        for detection in detections {
+            let rule = name(detection.rule.as_deref(), &detection.policy_id);
+            self.count(rule, |tally| tally.found += 1);
+        }
+        for patch in patches {
+            let rule = name(patch.rule.as_deref(), &patch.policy_id);
+            self.count(rule, |tally| tally.proposed += 1);
+        }
+        for verdict in verdicts {
+            let rule = name(verdict.rule.as_deref(), &verdict.policy_id);
+            self.count(rule, |tally| tally.judge(verdict));
+        }
+        for outcome in outcomes {
+            self.count(&outcome.rule, |tally| tally.end(outcome));
+        }
+        self.operations.extend(operations(patches, verdicts));
     }
-    for patch in patches {
-        let rule = name(patch.rule.as_deref(), &patch.policy_id);
-        tallies.of(rule).into_iter().for_each(|tally| tally.proposed += 1);
+
+    fn count(&mut self, rule: &str, count: impl Fn(&mut Tally)) {
+        count(&mut self.total);
+        if !self.rules.contains_key(rule) {
+            self.rules.insert(rule.to_owned(), Tally::default());
+        }
+        self.rules.get_mut(rule).into_iter().for_each(count);
     }
-    for verdict in verdicts {
-        let rule = name(verdict.rule.as_deref(), &verdict.policy_id);
-        tallies.of(rule).into_iter().for_each(|tally| tally.judge(verdict));
-    }
-    for outcome in outcomes {
-        tallies.of(&outcome.rule).into_iter().for_each(|tally| tally.end(outcome));
-    }
-    Summary {
-        total: tallies.total.funnel("all", 2 * REASONS),
-        operations: operations(patches, verdicts),
-        rules: tallies.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
+
+    /// The summary of all that was added.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            total: self.total.funnel("all", 2 * REASONS),
+            operations: medians(&self.operations),
+            rules: self.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
+        }
     }
 }
 
@@ -149,29 +174,17 @@ fn name<'a>(rule: Option<&'a str>, policy_id: &'a str) -> &'a str {
     rule.unwrap_or(policy_id)
 }
 
-/// The counts of each rule and of all.
-#[derive(Default)]
-struct Tallies<'a> {
-    total: Tally<'a>,
-    rules: BTreeMap<&'a str, Tally<'a>>,
-}
-
-impl<'a> Tallies<'a> {
-    fn of(&mut self, rule: &'a str) -> [&mut Tally<'a>; 2] {
-        [&mut self.total, self.rules.entry(rule).or_default()]
-    }
-}
-
-#[derive(Default)]
-struct Tally<'a> {
+/// The counts of one rule, or of all.
+#[derive(Debug, Default)]
+struct Tally {
     found: usize,
     proposed: usize,
     accepted: usize,
     gates: BTreeMap<Gate, GateCount>,
-    ends: BTreeMap<Status, BTreeMap<&'a str, usize>>,
+    ends: BTreeMap<Status, BTreeMap<String, usize>>,
 }
 
-impl<'a> Tally<'a> {
+impl Tally {
     fn judge(&mut self, verdict: &Verdict) {
         self.accepted += usize::from(verdict.accepted);
         for result in &verdict.gates {
@@ -191,10 +204,16 @@ impl<'a> Tally<'a> {
         }
     }
 
-    fn end(&mut self, outcome: &'a Outcome) {
+    fn end(&mut self, outcome: &Outcome) {
         if outcome.status != Status::Accepted {
             let reason = outcome.reason.as_deref().unwrap_or("no reason given");
-            *self.ends.entry(outcome.status).or_default().entry(reason).or_default() += 1;
+            let reasons = self.ends.entry(outcome.status).or_default();
+            match reasons.get_mut(reason) {
+                Some(count) => *count += 1,
+                None => {
+                    reasons.insert(reason.to_owned(), 1);
+                }
+            }
         }
     }
 
@@ -218,33 +237,32 @@ impl<'a> Tally<'a> {
     }
 }
 
-fn most_frequent(reasons: &BTreeMap<&str, usize>, most: usize) -> Vec<Reason> {
+fn most_frequent(reasons: &BTreeMap<String, usize>, most: usize) -> Vec<Reason> {
     let mut sorted: Vec<(&str, usize)> =
-        reasons.iter().map(|(&reason, &count)| (reason, count)).collect();
+        reasons.iter().map(|(reason, &count)| (reason.as_str(), count)).collect();
     // Stable: equals stay in the order of the map.
     sorted.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     sorted.truncate(most);
     sorted.into_iter().map(|(reason, count)| Reason { reason: reason.to_owned(), count }).collect()
 }
 
-fn operations(patches: &[Patch], verdicts: &[Verdict]) -> Option<Operations> {
-    let accepted: BTreeSet<_> = verdicts
-        .iter()
-        .filter(|verdict| verdict.accepted)
-        .map(|v| (v.manifest_path.as_deref(), v.fingerprint.as_deref(), v.id.as_str()))
-        .collect();
-    let measured: Vec<&Patch> = patches
-        .iter()
-        .filter(|p| {
-            let key = (p.manifest_path.as_deref(), p.fingerprint.as_deref(), p.id.as_str());
-            accepted.contains(&key)
-        })
-        .collect();
+/// Operations of each accepted patch, with `test` and without.
+fn operations(patches: &[Patch], verdicts: &[Verdict]) -> Vec<(usize, usize)> {
+    let accepted: BTreeSet<&str> =
+        verdicts.iter().filter(|verdict| verdict.accepted).map(|v| v.id.as_str()).collect();
     let changes = |patch: &Patch| patch.patch.iter().filter(|op| !is_test(op)).count();
+    patches
+        .iter()
+        .filter(|patch| accepted.contains(patch.id.as_str()))
+        .map(|patch| (patch.patch.len(), changes(patch)))
+        .collect()
+}
+
+fn medians(operations: &[(usize, usize)]) -> Option<Operations> {
     Some(Operations {
-        patches: measured.len(),
-        median_with_tests: median(measured.iter().map(|patch| patch.patch.len()).collect())?,
-        median_without_tests: median(measured.iter().map(|patch| changes(patch)).collect())?,
+        patches: operations.len(),
+        median_with_tests: median(operations.iter().map(|(all, _)| *all).collect())?,
+        median_without_tests: median(operations.iter().map(|(_, changes)| *changes).collect())?,
     })
 }
 
@@ -302,7 +320,8 @@ mod tests {
     fn summary() -> Summary {
         let detections = ["1", "2", "3"].map(|id| detection(id, "host-network"));
         let more = ["4", "5"].map(|id| detection(id, "latest-tag"));
-        summarize(
+        let mut counter = Counter::default();
+        counter.add(
             &read(detections.into_iter().chain(more).collect()),
             &read(json!([
                 patch("1", "host-network", 1, 1),
@@ -321,7 +340,8 @@ mod tests {
                 outcome("4", "latest-tag", "advice", Some("needs the tag")),
                 outcome("5", "latest-tag", "advice", Some("needs the tag"))
             ])),
-        )
+        );
+        counter.summary()
     }
 
     #[test]

@@ -86,10 +86,11 @@ fn listing(corpus: &Corpus<'_>, found: &[Vec<Found>], verdicts: &[ObjectVerdict]
 fn fixed_text(corpus: &Corpus<'_>, verdicts: &[ObjectVerdict], text: &str) -> String {
     let edits = file_edits(corpus, verdicts);
     assert!(edits.refused.is_empty(), "{:?}", edits.refused);
-    edits.edits.values().next().map_or_else(
-        || text.to_owned(),
-        |edits| manifest::apply_edits(text, edits),
-    )
+    edits
+        .edits
+        .values()
+        .next()
+        .map_or_else(|| text.to_owned(), |edits| manifest::apply_edits(text, edits))
 }
 
 /// Compares with a fixture file, or writes it.

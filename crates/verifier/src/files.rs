@@ -56,7 +56,6 @@ fn document_edits(
     }
     let operations: Vec<PatchOperation> =
         accepted.iter().flat_map(|accepted| accepted.operations.iter().cloned()).collect();
-    let edit =
-        manifest::edit(source, document, &operations).map_err(|error| error.to_string())?;
+    let edit = manifest::edit(source, document, &operations).map_err(|error| error.to_string())?;
     Ok(edit.edits)
 }

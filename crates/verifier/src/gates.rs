@@ -2,6 +2,7 @@ use crate::allowed;
 use crate::judge::Judge;
 use detector::{Fingerprint, Found};
 use json_patch::PatchOperation;
+use jsonptr::PointerBuf;
 use manifest::Edit;
 use proposer::Composition;
 use record::{Gate, GateOutcome, GateResult};
@@ -96,8 +97,17 @@ impl<'j, 'f> Gates<'j, 'f> {
     pub(crate) fn patch(&self, operations: &[PatchOperation], rules: &[&Rule]) -> GateResult {
         self.timed(Gate::Patch, || {
             let touched = allowed::check(operations, rules, self.object(), &self.document);
-            result(Gate::Patch, touched.and_then(|()| self.apply(operations).map(|_| ())))
+            result(Gate::Patch, touched.and_then(|()| self.applies(operations)))
         })
+    }
+
+    /// Whether a patch applies. Tried on a copy of the smallest part of the document that holds
+    /// all of it: whole documents would be copied for every finding.
+    fn applies(&self, operations: &[PatchOperation]) -> Result<(), String> {
+        let (prefix, operations) = rebase(operations);
+        let part = self.document.pointer(&prefix);
+        let mut part = part.ok_or_else(|| format!("there is no {prefix}"))?.clone();
+        json_patch::patch(&mut part, &operations).map_err(|error| error.to_string())
     }
 
     /// The document after a patch, by a JSON Patch implementation that is not ours.
@@ -265,10 +275,46 @@ impl<'j, 'f> Gates<'j, 'f> {
     fn schema(&self, patched: &Value) -> GateResult {
         self.timed(Gate::Schema, || {
             let prefix = self.object().prefix();
-            let of = |document: &Value| document.pointer(&prefix).cloned().unwrap_or(Value::Null);
-            judge_schema(self.judge.schemas, &of(&self.document), &of(patched))
+            match (self.document.pointer(&prefix), patched.pointer(&prefix)) {
+                (Some(before), Some(after)) => judge_schema(self.judge.schemas, before, after),
+                _ => result(Gate::Schema, Err("the patch removes the object".to_owned())),
+            }
         })
     }
+}
+
+/// The pointer to the smallest part that holds every place of a patch, and the patch from there.
+fn rebase(operations: &[PatchOperation]) -> (String, Vec<PatchOperation>) {
+    let parents = operations.iter().map(|operation| operation.path().as_str());
+    let parents = parents.map(|path| path.rsplit_once('/').map_or("", |(parent, _)| parent));
+    let prefix = parents.reduce(common_ancestor).unwrap_or("");
+    let from_there = |path: &PointerBuf| {
+        PointerBuf::parse(path.as_str()[prefix.len()..].to_owned()).unwrap_or_default()
+    };
+    let mut rebased = operations.to_vec();
+    for operation in &mut rebased {
+        match operation {
+            PatchOperation::Add(op) => op.path = from_there(&op.path),
+            PatchOperation::Remove(op) => op.path = from_there(&op.path),
+            PatchOperation::Replace(op) => op.path = from_there(&op.path),
+            PatchOperation::Test(op) => op.path = from_there(&op.path),
+            // `from` may lie elsewhere; the check before refuses both.
+            PatchOperation::Move(_) | PatchOperation::Copy(_) => {
+                return (String::new(), operations.to_vec());
+            }
+        }
+    }
+    (prefix.to_owned(), rebased)
+}
+
+/// The longest pointer that both pointers start with.
+fn common_ancestor<'p>(a: &'p str, b: &'p str) -> &'p str {
+    let same = a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
+    let ends = |text: &str| text.len() == same || text.as_bytes()[same] == b'/';
+    if ends(a) && ends(b) {
+        return &a[..same];
+    }
+    a[..same].rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
 /// Judges an object by the schemas of every target version. Faults that the object had before the

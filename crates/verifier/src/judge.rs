@@ -27,9 +27,9 @@ impl GateSet {
 
     /// Whether every gate of the set passed.
     pub fn accepts(&self, results: &[GateResult]) -> bool {
-        self.0.iter().all(|gate| {
-            results.iter().any(|r| r.gate == *gate && r.outcome == GateOutcome::Passed)
-        })
+        self.0
+            .iter()
+            .all(|gate| results.iter().any(|r| r.gate == *gate && r.outcome == GateOutcome::Passed))
     }
 
     /// Whether the gate runs.

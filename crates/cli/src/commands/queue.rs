@@ -4,11 +4,11 @@ use crate::End;
 use crate::args::{Enqueue, Next, Queue, QueueFile};
 use crate::session::read_text;
 use anyhow::Context as _;
+use queue::Weights;
+use queue::blocking::Queue as Store;
 use record::{Detection, Patch, QueueItem, QueueState, RiskScore, Verdict, read_records};
 use std::collections::HashMap;
 use std::io::Write as _;
-use queue::Weights;
-use queue::blocking::Queue as Store;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -32,11 +32,7 @@ fn enqueue(args: &Enqueue) -> anyhow::Result<End> {
     let scores = scores(args.risk.as_deref(), &detections)?;
     let items = items(&verdicts, &detections, &patches, &scores);
     let added = Store::open(&args.file.db)?.enqueue(&items, now())?;
-    writeln!(
-        std::io::stdout(),
-        "{}",
-        serde_json::json!({"new": added.new, "known": added.known})
-    )?;
+    writeln!(std::io::stdout(), "{}", serde_json::json!({"new": added.new, "known": added.known}))?;
     Ok(End::Clean)
 }
 

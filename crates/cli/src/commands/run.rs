@@ -8,15 +8,20 @@ use anyhow::Context as _;
 use detector::{Corpus, Found, object_ref};
 use rayon::prelude::*;
 use record::{
-    Applicability, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore, Status, Verdict,
-    write_records,
+    Applicability, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore, Status,
+    Verdict, write_records,
 };
+use review::summary::Summary;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 use verifier::{FindingVerdict, Judge, ObjectVerdict};
+
+/// Objects that are judged before their records are written.
+const PART: usize = 1_024;
 
 /// Everything that a run records, one entry for each finding unless said otherwise.
 #[derive(Default)]
@@ -48,25 +53,35 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
         timings: args.timings,
     };
     let found = session.detect(&corpus);
-    let verdicts = session.judge(&judge, &found, Applicability::Unsafe, |_| true);
-    let records = records(&corpus, &found, verdicts);
-    let scores: Vec<RiskScore> = records.detections.par_iter().map(risk::score).collect();
-    let entries = schedule(&records.verdicts, &scores)?;
     let out = |name: &str| args.out.join(name);
-    lines(&out("detections.jsonl"), &records.detections)?;
-    lines(&out("patches.jsonl"), &records.patches)?;
-    lines(&out("verified.jsonl"), &records.verdicts)?;
-    lines(&out("outcomes.jsonl"), &records.outcomes)?;
-    lines(&out("risk.jsonl"), &scores)?;
-    lines(&out("schedule.jsonl"), &entries)?;
-    let items = items(&records.verdicts, &records.detections, &records.patches, &scores);
-    queue::blocking::Queue::init(&out("queue.db"))?.enqueue(&items, super::queue::now())?;
-    let summary = review::summary::summarize(
-        &records.detections,
-        &records.patches,
-        &records.verdicts,
-        &records.outcomes,
-    );
+    let mut files = Files::create(&args.out)?;
+    let mut counter = review::summary::Counter::default();
+    let mut scores = Vec::new();
+    let mut accepted = HashSet::new();
+    let queue = queue::blocking::Queue::init(&out("queue.db"))?;
+    let now = super::queue::now();
+    let mut first = 0;
+    let bar = session.progress("proving", corpus.len());
+    // Part by part, so that the records of a large corpus need not all be in memory.
+    for start in (0..corpus.len()).step_by(PART) {
+        let positions = start..corpus.len().min(start + PART);
+        let records = part(&judge, positions.clone(), &found, first);
+        bar.inc(positions.len() as u64);
+        first += records.detections.len();
+        let part_scores: Vec<RiskScore> = records.detections.iter().map(risk::score).collect();
+        files.write(&records, &part_scores)?;
+        counter.add(&records.detections, &records.patches, &records.verdicts, &records.outcomes);
+        accepted.extend(records.verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
+        let items = items(&records.verdicts, &records.detections, &records.patches, &part_scores);
+        queue.enqueue(&items, now)?;
+        scores.extend(part_scores);
+    }
+    bar.finish_and_clear();
+    files.finish()?;
+    let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
+    let entries = scheduler::schedule(&scores, &accepted, &scheduler::Parameters::default())?;
+    write::output(&out("schedule.jsonl"), &lines(&entries)?)?;
+    let summary = counter.summary();
     let (mut page, mut json) = (Vec::new(), Vec::new());
     summary.write_markdown(&mut page)?;
     summary.write_json(&mut json)?;
@@ -74,8 +89,8 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     write::output(&out("review.json"), &json)?;
     write::output(&out("manifest.json"), &manifest(&session, &inputs, args)?)?;
     let errors = input_errors(&inputs);
-    report(&records, &errors, &unusable, args, common)?;
-    let all_accepted = records.outcomes.iter().all(|o| o.status == Status::Accepted);
+    report(&summary, &errors, &unusable, args, common)?;
+    let all_accepted = summary.total.not_accepted.is_empty();
     Ok(match (errors.is_empty(), all_accepted) {
         (false, _) => End::InputError,
         (true, false) => End::Findings,
@@ -93,25 +108,29 @@ pub(crate) fn schedule(
     Ok(scheduler::schedule(scores, &accepted, &scheduler::Parameters::default())?)
 }
 
-/// Turns findings and verdicts into records, numbered in input order.
-pub(crate) fn records(
-    corpus: &Corpus<'_>,
+/// Proves the fixes of some objects and turns everything into records, numbered from `first`.
+fn part(
+    judge: &Judge<'_>,
+    positions: std::ops::Range<usize>,
     found: &[Vec<Found>],
-    verdicts: Vec<ObjectVerdict>,
+    first: usize,
 ) -> Records {
-    let firsts: Vec<usize> = found
+    let firsts: Vec<usize> = found[positions.clone()]
         .iter()
-        .scan(0, |next, found| {
+        .scan(first, |next, found| {
             let first = *next;
             *next += found.len();
             Some(first)
         })
         .collect();
-    let parts: Vec<Records> = verdicts
+    let parts: Vec<Records> = positions
+        .clone()
         .into_par_iter()
-        .enumerate()
-        .map(|(position, verdict)| {
-            object_records(corpus, position, &found[position], verdict, firsts[position])
+        .map(|position| {
+            let found = &found[position];
+            let verdict = judge.object(position, found, Applicability::Unsafe);
+            let first = firsts[position - positions.start];
+            object_records(judge.corpus, position, found, verdict, first)
         })
         .collect();
     let mut all = Records::default();
@@ -190,17 +209,63 @@ pub(crate) fn verdict_record(detection: &Detection, verdict: &FindingVerdict) ->
     }
 }
 
-/// Writes records as JSON Lines; the lines are made in parallel.
-fn lines<T: Serialize + Sync>(path: &Path, records: &[T]) -> anyhow::Result<()> {
-    const CHUNK: usize = 2_048;
+/// The record files of a run. They grow under temporary names and appear when they are whole.
+struct Files {
+    detections: NamedTempFile,
+    patches: NamedTempFile,
+    verdicts: NamedTempFile,
+    outcomes: NamedTempFile,
+    risk: NamedTempFile,
+    folder: PathBuf,
+}
+
+impl Files {
+    fn create(folder: &Path) -> anyhow::Result<Self> {
+        let file = || write::temporary(folder);
+        Ok(Self {
+            detections: file()?,
+            patches: file()?,
+            verdicts: file()?,
+            outcomes: file()?,
+            risk: file()?,
+            folder: folder.to_owned(),
+        })
+    }
+
+    fn write(&mut self, records: &Records, scores: &[RiskScore]) -> anyhow::Result<()> {
+        self.detections.write_all(&lines(&records.detections)?)?;
+        self.patches.write_all(&lines(&records.patches)?)?;
+        self.verdicts.write_all(&lines(&records.verdicts)?)?;
+        self.outcomes.write_all(&lines(&records.outcomes)?)?;
+        self.risk.write_all(&lines(scores)?)?;
+        Ok(())
+    }
+
+    fn finish(self) -> anyhow::Result<()> {
+        let named = [
+            (self.detections, "detections.jsonl"),
+            (self.patches, "patches.jsonl"),
+            (self.verdicts, "verified.jsonl"),
+            (self.outcomes, "outcomes.jsonl"),
+            (self.risk, "risk.jsonl"),
+        ];
+        for (file, name) in named {
+            write::keep(file, &self.folder.join(name))?;
+        }
+        Ok(())
+    }
+}
+
+/// Records as JSON Lines; the lines are made in parallel.
+fn lines<T: Serialize + Sync>(records: &[T]) -> anyhow::Result<Vec<u8>> {
     let chunks: Vec<Vec<u8>> = records
-        .par_chunks(CHUNK)
+        .par_chunks(512)
         .map(|chunk| {
             let mut bytes = Vec::new();
             write_records(&mut bytes, chunk, Format::Lines).map(|()| bytes)
         })
         .collect::<Result<_, _>>()?;
-    write::output(path, &chunks.concat())
+    Ok(chunks.concat())
 }
 
 /// What went in, so that a run can be compared and repeated.
@@ -236,7 +301,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn report(
-    records: &Records,
+    summary: &Summary,
     errors: &[(String, usize, usize, String)],
     unusable: &[String],
     args: &Run,
@@ -252,16 +317,14 @@ fn report(
     if common.quiet {
         return Ok(());
     }
-    let count =
-        |status: Status| records.outcomes.iter().filter(|o| o.status == status).count();
-    let parts: Vec<String> = Status::ALL
-        .into_iter()
-        .map(|status| format!("{} {}", count(status), status.as_str()))
-        .collect();
+    let accepted = format!("{} accepted", summary.total.accepted.count);
+    let others = summary.total.not_accepted.iter();
+    let others = others.map(|ended| format!("{} {}", ended.count, ended.status.as_str()));
+    let parts: Vec<String> = std::iter::once(accepted).chain(others).collect();
     writeln!(
         std::io::stdout(),
         "{} findings: {}. See {}",
-        records.detections.len(),
+        summary.total.found,
         parts.join(", "),
         args.out.join("review.md").display()
     )?;

@@ -8,9 +8,7 @@ use crate::session::{self, Session, input_errors};
 use crate::{End, commands};
 use detector::{Corpus, object_ref};
 use rayon::prelude::*;
-use record::{
-    Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id,
-};
+use record::{Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use verifier::Judge;
@@ -101,7 +99,11 @@ fn report_missing(missing: &BTreeMap<String, Vec<&str>>, common: &Common) -> any
         let first: Vec<&str> = ids.iter().take(5).copied().collect();
         let more = if ids.len() > first.len() { ", …" } else { "" };
         let (count, reason) = (ids.len(), review::escape(reason));
-        writeln!(std::io::stderr(), "{count} without a patch ({}{more}): {reason}", first.join(", "))?;
+        writeln!(
+            std::io::stderr(),
+            "{count} without a patch ({}{more}): {reason}",
+            first.join(", ")
+        )?;
     }
     Ok(())
 }
@@ -191,13 +193,11 @@ fn verdict_for(
         }
         Err(reason) => (vec![unavailable(reason)], None),
     };
-    let outcome = |gate: Gate| {
-        gates.iter().any(|g| g.gate == gate && g.outcome == GateOutcome::Passed)
-    };
+    let outcome =
+        |gate: Gate| gates.iter().any(|g| g.gate == gate && g.outcome == GateOutcome::Passed);
     let accepted = judge.gates.accepts(&gates);
-    let bad = |gate: &&GateResult| {
-        matches!(gate.outcome, GateOutcome::Failed | GateOutcome::Unavailable)
-    };
+    let bad =
+        |gate: &&GateResult| matches!(gate.outcome, GateOutcome::Failed | GateOutcome::Unavailable);
     let errors = gates.iter().filter(bad).filter(|_| args.include_errors);
     Verdict {
         id: patch.id.clone(),
