@@ -6,12 +6,13 @@ use crate::inputs::{self, Inputs};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input, ObjectContext};
 use indicatif::{ProgressBar, ProgressStyle};
-use manifest::Limits;
+use manifest::{Limits, Node};
 use rayon::prelude::*;
 use record::{Applicability, Gate};
 use rules::pod_security::Edition;
 use rules::{Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use verifier::{GateSet, Judge, ObjectVerdict};
 
@@ -76,9 +77,18 @@ impl Session {
     pub(crate) fn schemas(&self, corpus: &Corpus<'_>) -> (Schemas, Vec<String>) {
         let mut schemas = Schemas::new(&self.versions);
         let mut unusable = Vec::new();
+        // Definitions are large: only those of objects that are here are worth reading.
+        let used: HashSet<(&str, &str)> = (0..corpus.len())
+            .map(|position| corpus.object(position))
+            .map(|object| (object.group(), object.kind))
+            .collect();
         for position in 0..corpus.len() {
             let object = corpus.object(position);
-            if object.is("apiextensions.k8s.io", "CustomResourceDefinition") {
+            let text = |keys: &[&str]| object.at(keys).and_then(Node::as_str).unwrap_or("");
+            let defines = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
+            if object.is("apiextensions.k8s.io", "CustomResourceDefinition")
+                && used.contains(&defines)
+            {
                 if let Err(error) = schemas.add_crd(&object.root.to_json()) {
                     let path = &corpus.input_of(position).path;
                     unusable.push(format!("{path}: {}: {error}", object.name));
