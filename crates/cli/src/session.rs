@@ -156,6 +156,13 @@ pub(crate) fn all_rules() -> Vec<&'static Rule> {
     rules::all().iter().map(|entry| entry.rule).collect()
 }
 
+impl Session {
+    /// The rules that were not selected.
+    pub(crate) fn unselected(&self) -> Vec<&'static Rule> {
+        all_rules().into_iter().filter(|rule| !self.rules.contains(rule)).collect()
+    }
+}
+
 /// The gates that a command runs.
 pub(crate) fn gates(disabled: &[String]) -> anyhow::Result<GateSet> {
     let by_name = |name: &String| {

@@ -43,12 +43,13 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let inputs = session.read(&args.paths);
     let corpus = Corpus::new(&inputs.files, session.context);
     let (schemas, unusable) = session.schemas(&corpus);
-    let rules = session::all_rules();
+    let (rules, unselected) = (session::all_rules(), session.unselected());
     let judge = Judge {
         corpus: &corpus,
         schemas: &schemas,
         settings: &session.settings,
         rules: &rules,
+        unselected: &unselected,
         gates: &gates,
         timings: args.timings,
     };
