@@ -75,8 +75,7 @@ fn drop_linked_twice(found: &mut Vec<Found>) {
         return;
     }
     let real = |file: &Found| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
-    let mut seen: HashSet<PathBuf> =
-        found.iter().filter(|file| !file.is_link).map(real).collect();
+    let mut seen: HashSet<PathBuf> = found.iter().filter(|file| !file.is_link).map(real).collect();
     found.retain(|file| !file.is_link || seen.insert(real(file)));
 }
 
