@@ -2,7 +2,7 @@
 
 use super::queue::items;
 use crate::args::{Common, Run};
-use crate::session::{self, Session, input_errors};
+use crate::session::{self, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
 use detector::{Corpus, Found, object_ref};
@@ -89,7 +89,9 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     write::output(&out("review.json"), &json)?;
     write::output(&out("manifest.json"), &manifest(&session, &inputs, args)?)?;
     let errors = input_errors(&inputs);
-    report(&summary, &errors, &unusable, args, common)?;
+    report_errors(&errors)?;
+    report_warnings(&inputs, common)?;
+    report(&summary, &unusable, args, common)?;
     let all_accepted = summary.total.not_accepted.is_empty();
     Ok(match (errors.is_empty(), all_accepted) {
         (false, _) => End::InputError,
@@ -302,17 +304,16 @@ fn hex(bytes: &[u8]) -> String {
 
 fn report(
     summary: &Summary,
-    errors: &[(String, usize, usize, String)],
     unusable: &[String],
     args: &Run,
     common: &Common,
 ) -> anyhow::Result<()> {
-    let mut stderr = std::io::stderr().lock();
-    for (path, line, column, message) in errors {
-        writeln!(stderr, "error: {path}:{line}:{column}: {}", review::escape(message))?;
-    }
     for crd in unusable {
-        writeln!(stderr, "warning: {}; its objects have no schema", review::escape(crd))?;
+        writeln!(
+            std::io::stderr(),
+            "warning: {}; its objects have no schema",
+            review::escape(crd)
+        )?;
     }
     if common.quiet {
         return Ok(());
