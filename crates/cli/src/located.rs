@@ -7,6 +7,7 @@ use json_patch::PatchOperation;
 use proposer::{Proposal, compose, propose};
 use record::{Applicability, Detection, canonical_policy_id};
 use rules::{Finding, Rule};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -162,6 +163,20 @@ impl Located {
             }
         }
         allowed
+    }
+
+    /// The fingerprint of the finding; where a record speaks of several, one of them all.
+    pub(crate) fn fingerprint(&self) -> String {
+        let all: Vec<String> = self.targets.iter().map(|f| f.fingerprint.to_string()).collect();
+        match &all[..] {
+            [one] => one.clone(),
+            several => {
+                let digest = Sha256::digest(several.concat());
+                let length = several.first().map_or(0, String::len);
+                let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                text.chars().take(length).collect()
+            }
+        }
     }
 
     /// What the fix may break.

@@ -65,21 +65,31 @@ fn keep_owner(file: &fs::File, old: &fs::Metadata) -> std::io::Result<()> {
 /// # Errors
 /// When the folder is missing or the file cannot be written.
 pub(crate) fn output(path: &Path, content: &[u8]) -> anyhow::Result<()> {
-<<<<<<< HEAD
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary(folder).with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(content).with_context(|| format!("cannot write {}", path.display()))?;
-    keep(file, path)
+    // The target of a link is replaced, not the link.
+    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let write = || -> anyhow::Result<()> {
+        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
+            let mut device = fs::OpenOptions::new().write(true).open(&target)?;
+            return Ok(device.write_all(content)?);
+        }
+        let named = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let mut file = temporary(named.unwrap_or(Path::new(".")))?;
+        file.write_all(content)?;
+        file.persist(&target)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// A file that is gone again unless it is kept.
+/// A file that is gone again unless it is kept. The umask says who may read it, as with any new
+/// file.
 ///
 /// # Errors
 /// When the folder is missing or cannot be written to.
 pub(crate) fn temporary(folder: &Path) -> anyhow::Result<NamedTempFile> {
     tempfile::Builder::new()
         .prefix(".k8s-auto-fix-")
-        .permissions(fs::Permissions::from_mode(0o644))
+        .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .with_context(|| format!("cannot create a file in {}", folder.display()))
 }
@@ -91,22 +101,4 @@ pub(crate) fn temporary(folder: &Path) -> anyhow::Result<NamedTempFile> {
 pub(crate) fn keep(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
     file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
-=======
-    // The target of a link is replaced, not the link.
-    let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let write = || -> std::io::Result<()> {
-        if fs::metadata(&target).is_ok_and(|metadata| !metadata.is_file()) {
-            return fs::OpenOptions::new().write(true).open(&target)?.write_all(content);
-        }
-        let named = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let mut file = tempfile::Builder::new()
-            .prefix(".k8s-auto-fix-")
-            // What the umask leaves of it, as with any new file.
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-            .tempfile_in(named.unwrap_or(Path::new(".")))?;
-        file.write_all(content)?;
-        file.persist(&target).map(|_| ()).map_err(|error| error.error)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
->>>>>>> f527022 (End-to-end tests; mend what they found)
 }

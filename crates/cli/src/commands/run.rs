@@ -69,10 +69,13 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
         bar.inc(positions.len() as u64);
         first += records.detections.len();
         let part_scores: Vec<RiskScore> = records.detections.iter().map(risk::score).collect();
-        files.write(&records, &part_scores)?;
+        files
+            .write(&records, &part_scores)
+            .with_context(|| format!("cannot write the records into {}", args.out.display()))?;
         counter.add(&records.detections, &records.patches, &records.verdicts, &records.outcomes);
         accepted.extend(records.verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
-        let items = items(&records.verdicts, &records.detections, &records.patches, &part_scores);
+        let (items, _) =
+            items(&records.verdicts, &records.detections, &records.patches, &part_scores);
         queue.enqueue(&items, now)?;
         scores.extend(part_scores);
     }

@@ -211,7 +211,9 @@ fn verdict_for(
             .map(|g| format!("{}: {}", g.gate.as_str(), g.reason.as_deref().unwrap_or("")))
             .collect(),
         rule: patch.rule.clone(),
-        fingerprint: detection.and_then(|d| d.fingerprint.clone()),
+        fingerprint: detection
+            .and_then(|d| d.fingerprint.clone())
+            .or_else(|| Some(located.as_ref().ok()?.fingerprint())),
         manifest_path: detection.map(|d| d.manifest_path.clone()),
         object: located.ok().map(|l| object_ref(judge.corpus.object(l.position))),
         applicability: patch.applicability,
