@@ -157,10 +157,10 @@ impl Located {
     ) -> Vec<&'static Rule> {
         let mut allowed: Vec<&'static Rule> =
             self.targets.iter().map(|found| found.finding.rule).collect();
-        if let Ok(proposal) = self.proposal(corpus) {
-            if proposal.operations == operations {
-                allowed.extend(proposal.needs.iter().map(|index| self.all[*index].finding.rule));
-            }
+        if let Ok(proposal) = self.proposal(corpus)
+            && proposal.operations == operations
+        {
+            allowed.extend(proposal.needs.iter().map(|index| self.all[*index].finding.rule));
         }
         allowed
     }

@@ -80,11 +80,11 @@ impl Session {
         let mut unusable = Vec::new();
         for position in 0..corpus.len() {
             let object = corpus.object(position);
-            if object.is("apiextensions.k8s.io", "CustomResourceDefinition") {
-                if let Err(error) = schemas.add_crd(&object.root.to_json()) {
-                    let path = &corpus.input_of(position).path;
-                    unusable.push(format!("{path}: {}: {error}", object.name));
-                }
+            if object.is("apiextensions.k8s.io", "CustomResourceDefinition")
+                && let Err(error) = schemas.add_crd(&object.root.to_json())
+            {
+                let path = &corpus.input_of(position).path;
+                unusable.push(format!("{path}: {}: {error}", object.name));
             }
         }
         (schemas, unusable)

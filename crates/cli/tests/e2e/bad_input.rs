@@ -191,7 +191,7 @@ fn duplicate_keys_are_reported_and_the_last_one_counts() {
 fn unreadable() {
     let folder = Folder::with(&[("closed.yaml", POD), ("open.yaml", POD)]);
     let closed = folder.at("closed.yaml");
-    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::read(&closed).is_ok() {
         // The superuser reads everything; let somebody else try, where that can be done.
         println!("SKIPPED: unreadable: runs as superuser");

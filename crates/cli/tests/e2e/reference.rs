@@ -144,8 +144,8 @@ fn patches_of_others_are_judged() {
         let errors = verdict["errors"].as_array().unwrap();
         assert!(!errors.is_empty(), "{verdict:#}");
     }
-    for index in 1..4 {
-        let first = verdicts[index]["errors"][0].as_str().unwrap();
+    for verdict in &verdicts[1..4] {
+        let first = verdict["errors"][0].as_str().unwrap();
         assert!(first.starts_with("patch: "), "{first}");
     }
     for field in ["id", "policy_id", "accepted", "ok_policy", "ok_schema", "ok_safety", "ok_rescan"]
