@@ -100,7 +100,12 @@ impl Config {
             return Err((None, error.to_string()));
         }
         let Some(root) = source.root(0) else { return Ok(Self::default()) };
-        serde_path_to_error::deserialize(root.to_json()).map_err(|error| {
+        let json = root.to_json();
+        if !json.is_object() {
+            let line = source.position(root.span().start).line;
+            return Err((Some(line), "expected a map of settings".to_owned()));
+        }
+        serde_path_to_error::deserialize(json).map_err(|error| {
             let message = error.inner().to_string();
             let line = locate(root, error.path(), &message);
             (line.map(|offset| source.position(offset).line), message)

@@ -17,6 +17,8 @@ const MAX_ROUNDS: usize = 5;
 pub(crate) struct Fixed {
     /// New texts, by the index of the file.
     pub(crate) texts: BTreeMap<usize, String>,
+    /// What the changed files held before, by the index of the file.
+    pub(crate) originals: BTreeMap<usize, Input>,
     /// Findings that were cured.
     pub(crate) cured: usize,
     /// Edits that could not be brought together, as `(path, reason)`.
@@ -40,7 +42,9 @@ pub(crate) fn fix(session: &Session, inputs: &mut Inputs, max: Applicability) ->
             let old = &inputs.files[*file];
             let (path, identity) = (old.path.clone(), old.identity.clone());
             let bytes = text.clone().into_bytes();
-            inputs.files[*file] = Input::parse(path, identity, bytes, &session.limits);
+            let new = Input::parse(path, identity, bytes, &session.limits);
+            let old = std::mem::replace(&mut inputs.files[*file], new);
+            fixed.originals.entry(*file).or_insert(old);
         }
         fixed.texts.extend(round.texts);
     }

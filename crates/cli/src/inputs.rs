@@ -100,15 +100,17 @@ fn limit(limits: &Limits) -> u64 {
 
 fn read_file(file: &Found, limits: &Limits) -> Result<Input, String> {
     let explain = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound if file.path.is_symlink() => "broken link".to_owned(),
         ErrorKind::NotFound => "no such file or folder".to_owned(),
         ErrorKind::PermissionDenied => "permission denied; make it readable or leave it out".into(),
         _ => error.to_string(),
     };
-    let opened = std::fs::File::open(&file.path).map_err(explain)?;
-    let metadata = opened.metadata().map_err(explain)?;
+    // Before it is opened: a pipe that nobody writes to would block for ever.
+    let metadata = std::fs::metadata(&file.path).map_err(explain)?;
     if !metadata.is_file() {
-        return Err("neither a file nor a folder".to_owned());
+        return Err("neither a file nor a folder; a pipe is read from stdin, as -".to_owned());
     }
+    let opened = std::fs::File::open(&file.path).map_err(explain)?;
     let size = metadata.len();
     if size >= limit(limits) {
         return Err(format!(

@@ -7,7 +7,9 @@ use json_patch::PatchOperation;
 use proposer::{Proposal, compose, propose};
 use record::{Applicability, Detection, canonical_policy_id};
 use rules::{Finding, Rule};
+use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The manifests that detections name.
@@ -32,9 +34,10 @@ impl Sources {
             if sources.files.contains_key(named) {
                 continue;
             }
-            let place = [PathBuf::from(named), folder.join(named)]
+            let place = [Path::new(""), folder]
                 .into_iter()
-                .find(|path| named != "-" && path.is_file());
+                .filter(|_| named != "-")
+                .find_map(|base| file_below(base, named));
             match (place, &detection.manifest_yaml) {
                 (Some(place), _) => {
                     let read = inputs::read(&[place], &session.limits);
@@ -98,8 +101,7 @@ impl Located {
                 detection.manifest_path
             )
         })?;
-        let positions: Vec<usize> = (0..corpus.len())
-            .filter(|position| corpus.file_of(*position) == file)
+        let positions: Vec<usize> = positions_in(corpus, file)
             .filter(|position| is_the_object(detection, corpus, *position))
             .collect();
         for position in positions {
@@ -155,12 +157,26 @@ impl Located {
     ) -> Vec<&'static Rule> {
         let mut allowed: Vec<&'static Rule> =
             self.targets.iter().map(|found| found.finding.rule).collect();
-        if let Ok(proposal) = self.proposal(corpus) {
-            if proposal.operations == operations {
-                allowed.extend(proposal.needs.iter().map(|index| self.all[*index].finding.rule));
-            }
+        if let Ok(proposal) = self.proposal(corpus)
+            && proposal.operations == operations
+        {
+            allowed.extend(proposal.needs.iter().map(|index| self.all[*index].finding.rule));
         }
         allowed
+    }
+
+    /// The fingerprint of the finding; where a record speaks of several, one of them all.
+    pub(crate) fn fingerprint(&self) -> String {
+        let all: Vec<String> = self.targets.iter().map(|f| f.fingerprint.to_string()).collect();
+        match &all[..] {
+            [one] => one.clone(),
+            several => {
+                let digest = Sha256::digest(several.concat());
+                let length = several.first().map_or(0, String::len);
+                let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+                text.chars().take(length).collect()
+            }
+        }
     }
 
     /// What the fix may break.
@@ -196,6 +212,30 @@ fn rules_of(detection: &Detection) -> Vec<&'static Rule> {
     .into_iter()
     .find(|found| !found.is_empty())
     .unwrap_or_default()
+}
+
+/// The file that a record names, counted from a folder. A relative path that leads out of the
+/// folder, by dots or by links, names none: records are foreign input.
+fn file_below(base: &Path, named: &str) -> Option<PathBuf> {
+    let path = base.join(named);
+    let real = path.canonicalize().ok().filter(|real| real.is_file())?;
+    let base = if base.as_os_str().is_empty() { Path::new(".") } else { base };
+    let inside = Path::new(named).is_absolute()
+        || base.canonicalize().is_ok_and(|real_base| real.starts_with(real_base));
+    inside.then_some(path)
+}
+
+/// The objects of a file. They stand together, in the order of the files.
+fn positions_in(corpus: &Corpus<'_>, file: usize) -> Range<usize> {
+    let first_not_below = |bound: usize| {
+        let (mut low, mut high) = (0, corpus.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if corpus.file_of(middle) < bound { low = middle + 1 } else { high = middle }
+        }
+        low
+    };
+    first_not_below(file)..first_not_below(file + 1)
 }
 
 fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) -> bool {

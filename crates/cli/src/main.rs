@@ -63,8 +63,11 @@ fn anstyle_error() -> clap::builder::styling::Style {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+        .filter_map(|cause| {
+            let json = || cause.downcast_ref::<serde_json::Error>()?.io_error_kind();
+            cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind).or_else(json)
+        })
+        .any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }
 
 fn run(cli: &Cli) -> anyhow::Result<End> {

@@ -6,13 +6,15 @@ use crate::inputs::{self, Inputs};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input, ObjectContext};
 use indicatif::{ProgressBar, ProgressStyle};
-use manifest::{Limits, Node};
+use manifest::{Limits, Node, SourceError};
 use rayon::prelude::*;
 use record::{Applicability, Gate};
+use review::diagnostics::InputError;
 use rules::pod_security::Edition;
 use rules::{Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use verifier::{GateSet, Judge, ObjectVerdict};
 
@@ -88,11 +90,10 @@ impl Session {
             let defines = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
             if object.is("apiextensions.k8s.io", "CustomResourceDefinition")
                 && used.contains(&defines)
+                && let Err(error) = schemas.add_crd(&object.root.to_json())
             {
-                if let Err(error) = schemas.add_crd(&object.root.to_json()) {
-                    let path = &corpus.input_of(position).path;
-                    unusable.push(format!("{path}: {}: {error}", object.name));
-                }
+                let path = &corpus.input_of(position).path;
+                unusable.push(format!("{path}: {}: {error}", object.name));
             }
         }
         (schemas, unusable)
@@ -175,12 +176,11 @@ pub(crate) fn gates(disabled: &[String]) -> anyhow::Result<GateSet> {
     Ok(GateSet::without(&disabled))
 }
 
-/// Faults of whole files and of single documents, as `(path, line, column, message)`.
-pub(crate) fn input_errors(inputs: &Inputs) -> Vec<(String, usize, usize, String)> {
-    let mut errors: Vec<_> = inputs
-        .unreadable
-        .iter()
-        .map(|unreadable| (unreadable.path.clone(), 1, 1, unreadable.reason.clone()))
+/// Faults of whole files and of single documents.
+pub(crate) fn input_errors(inputs: &Inputs) -> Vec<InputError> {
+    let unreadable = inputs.unreadable.iter();
+    let mut errors: Vec<InputError> = unreadable
+        .map(|unreadable| input_error(&unreadable.path, None, unreadable.reason.clone()))
         .collect();
     for input in &inputs.files {
         errors.extend(errors_of(input));
@@ -188,13 +188,67 @@ pub(crate) fn input_errors(inputs: &Inputs) -> Vec<(String, usize, usize, String
     errors
 }
 
-fn errors_of(input: &Input) -> Vec<(String, usize, usize, String)> {
+fn errors_of(input: &Input) -> Vec<InputError> {
     let source = match &input.source {
         Ok(source) => source,
-        Err(error) => return vec![(input.path.clone(), 1, 1, error.to_string())],
+        Err(error) => {
+            let line = match error {
+                SourceError::NotUtf8 { line, .. }
+                | SourceError::Binary { line, .. }
+                | SourceError::TooManyDocuments { line, .. } => Some(*line),
+                _ => None,
+            };
+            let mut fault = input_error(&input.path, None, error.to_string());
+            fault.line = line;
+            return vec![fault];
+        }
     };
     let broken = source.documents().iter().filter_map(manifest::Document::error);
-    broken.map(|e| (input.path.clone(), e.line, e.column, e.message.clone())).collect()
+    broken.map(|e| input_error(&input.path, Some((e.line, e.column)), e.message.clone())).collect()
+}
+
+fn input_error(path: &str, place: Option<(usize, usize)>, message: String) -> InputError {
+    InputError {
+        path: path.to_owned(),
+        line: place.map(|(line, _)| line),
+        column: place.map(|(_, column)| column),
+        message,
+        help: None,
+    }
+}
+
+/// Says on stderr what could not be read. What was lost is said even to those who want results
+/// only.
+pub(crate) fn report_errors(errors: &[InputError]) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    for error in errors {
+        let number = |number: Option<usize>| number.map_or(String::new(), |n| format!(":{n}"));
+        let (line, column) = (number(error.line), number(error.column));
+        let (path, message) = (review::escape(&error.path), review::escape(&error.message));
+        writeln!(stderr, "error: {path}{line}{column}: {message}")?;
+    }
+    Ok(())
+}
+
+/// Says on stderr what is read, but hardly as its author meant it.
+pub(crate) fn report_warnings(inputs: &Inputs, common: &Common) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    let readable = inputs.files.iter().filter(|_| !common.quiet);
+    for (path, source) in readable.filter_map(|f| Some((&f.path, f.source.as_ref().ok()?))) {
+        for key in source.documents().iter().flat_map(manifest::Document::duplicate_keys) {
+            let place = source.position(key.start);
+            let name = source.text().get(key.clone()).unwrap_or_default();
+            writeln!(
+                stderr,
+                "warning: {}:{}:{}: key `{}` is there twice in one map; the last one counts",
+                review::escape(path),
+                place.line,
+                place.column,
+                review::escape(name)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a text file of records or the like.

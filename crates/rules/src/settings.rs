@@ -147,8 +147,12 @@ fn nearest(name: &str) -> Option<&'static str> {
     rule::all()
         .iter()
         .map(|entry| entry.rule.id)
-        .map(|id| (words(id).iter().filter(|word| wanted.contains(word)).count(), id))
-        .filter(|(shared, _)| *shared > 0)
-        .max_by_key(|(shared, id)| (*shared, std::cmp::Reverse(id.len())))
-        .map(|(_, id)| id)
+        .map(|id| {
+            let shared = words(id).iter().filter(|word| wanted.contains(word)).count();
+            let same_start = id.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+            (shared, same_start, id)
+        })
+        .filter(|(shared, same_start, _)| *shared > 0 || *same_start > 3)
+        .max_by_key(|(shared, same_start, id)| (*shared, *same_start, std::cmp::Reverse(id.len())))
+        .map(|(_, _, id)| id)
 }

@@ -3,7 +3,7 @@
 use crate::args::{Check, Common, OutputFormat};
 use crate::fixing::{self, Fixed};
 use crate::inputs::Inputs;
-use crate::session::{Session, input_errors};
+use crate::session::{Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input};
@@ -36,9 +36,15 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
     let mut failed = false;
     if args.fix {
         let fixed = fixing::fix(&session, &mut inputs, max);
-        failed = write_back(&inputs, &fixed, common)?;
+        failed = write_back(&mut inputs, fixed, common)?;
     }
-    let end = report(&session, &inputs, args, common)?;
+    // What comes from stdin goes to stdout, so the report must not.
+    let piped = args.fix && inputs.locations.iter().any(Option::is_none);
+    let end = match piped {
+        true => report(&session, &inputs, args, common, std::io::stderr().lock())?,
+        false => report(&session, &inputs, args, common, std::io::stdout().lock())?,
+    };
+    report_warnings(&inputs, common)?;
     Ok(if failed { End::InputError } else { end })
 }
 
@@ -62,7 +68,8 @@ fn diff(
         review::diff::write(&mut out, path, &before[*file], text, options)?;
     }
     let errors = input_errors(inputs);
-    report_errors(&errors, common);
+    report_errors(&errors)?;
+    report_warnings(inputs, common)?;
     report_refused(&fixed, common);
     if !common.quiet {
         let (cured, files) = (fixed.cured, fixed.texts.len());
@@ -75,39 +82,38 @@ fn diff(
     })
 }
 
-/// Writes the fixed files. Returns whether one of them could not be written.
-fn write_back(inputs: &Inputs, fixed: &Fixed, common: &Common) -> anyhow::Result<bool> {
-    let mut failed = false;
+/// Writes the fixed files, and stdin to stdout, fixed or as it was. Returns whether a file could
+/// not be written; its input then holds the old text again.
+fn write_back(inputs: &mut Inputs, mut fixed: Fixed, common: &Common) -> anyhow::Result<bool> {
+    let mut failed = 0;
     for (file, text) in &fixed.texts {
-        match &inputs.locations[*file] {
-            Some(path) => {
-                if let Err(error) = write::replace(path, text.as_bytes()) {
-                    writeln!(std::io::stderr(), "error: {error:#}")?;
-                    failed = true;
-                }
-            }
-            // What comes from stdin goes to stdout.
-            None => std::io::stdout().lock().write_all(text.as_bytes())?,
+        let Some(path) = &inputs.locations[*file] else { continue };
+        let Some(old) = fixed.originals.remove(file) else { continue };
+        let expected = old.source.as_ref().map_or("", |source| source.text());
+        if let Err(error) = write::replace(path, &old.path, expected.as_bytes(), text.as_bytes()) {
+            writeln!(std::io::stderr(), "error: {}", review::escape(&format!("{error:#}")))?;
+            inputs.files[*file] = old;
+            failed += 1;
         }
     }
-    report_refused(fixed, common);
-    if !common.quiet && fixed.cured > 0 {
-        let (cured, files) = (fixed.cured, fixed.texts.len());
+    for (input, _) in inputs.files.iter().zip(&inputs.locations).filter(|(_, l)| l.is_none()) {
+        let text = input.source.as_ref().map_or("", |source| source.text());
+        std::io::stdout().lock().write_all(text.as_bytes())?;
+    }
+    report_refused(&fixed, common);
+    let (cured, files) = (fixed.cured, fixed.texts.len());
+    if failed > 0 {
+        let written = files - failed;
+        writeln!(std::io::stderr(), "Fixed {written} files; {failed} could not be written.")?;
+    } else if !common.quiet && cured > 0 {
         writeln!(std::io::stderr(), "Fixed {cured} findings in {files} files.")?;
     }
-    Ok(failed)
+    Ok(failed > 0)
 }
 
 fn report_refused(fixed: &Fixed, common: &Common) {
     for (path, reason) in fixed.refused.iter().filter(|_| !common.quiet) {
         let _ = writeln!(std::io::stderr(), "warning: {path}: {}", review::escape(reason));
-    }
-}
-
-fn report_errors(errors: &[(String, usize, usize, String)], common: &Common) {
-    for (path, line, column, message) in errors.iter().filter(|_| !common.quiet) {
-        let (path, message) = (review::escape(path), review::escape(message));
-        let _ = writeln!(std::io::stderr(), "error: {path}:{line}:{column}: {message}");
     }
 }
 
@@ -121,6 +127,7 @@ fn report(
     inputs: &Inputs,
     args: &Check,
     common: &Common,
+    out: impl std::io::Write,
 ) -> anyhow::Result<End> {
     let corpus = Corpus::new(&inputs.files, session.context);
     let found = session.detect(&corpus);
@@ -137,16 +144,7 @@ fn report(
             fix: item.fix.as_deref(),
         })
         .collect();
-    let input_errors: Vec<diagnostics::InputError> = input_errors(inputs)
-        .into_iter()
-        .map(|(path, line, column, message)| diagnostics::InputError {
-            path,
-            line: Some(line),
-            column: Some(column),
-            message,
-            help: None,
-        })
-        .collect();
+    let input_errors = input_errors(inputs);
     let pages: Vec<(&rules::Entry, String)> =
         rules::all().iter().map(|entry| (entry, rules::page(entry))).collect();
     let infos: Vec<RuleInfo<'_>> = pages
@@ -170,17 +168,13 @@ fn report(
         summary: !common.quiet,
         ..Options::default()
     };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut out = std::io::BufWriter::new(out);
     diagnostics::write(&mut out, &report, format(args.output_format), &options)
         .and_then(|()| out.flush())
         .context("cannot write the report")?;
     if !matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise) {
         // The machine formats carry findings; people still see what could not be read.
-        for error in &input_errors {
-            let line = error.line.unwrap_or(1);
-            let message = review::escape(&error.message);
-            writeln!(std::io::stderr(), "error: {}:{line}: {message}", error.path)?;
-        }
+        report_errors(&input_errors)?;
     }
     Ok(match (input_errors.is_empty(), findings.is_empty()) {
         (false, _) => End::InputError,

@@ -18,7 +18,10 @@ use std::path::Path;
 pub(crate) fn completions(args: &Completions) -> anyhow::Result<End> {
     let mut command = Cli::command();
     let name = command.get_name().to_owned();
-    clap_complete::generate(args.shell, &mut command, name, &mut std::io::stdout());
+    // By way of memory, because the generator panics when a reader goes away.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, name, &mut script);
+    std::io::Write::write_all(&mut std::io::stdout().lock(), &script)?;
     Ok(End::Clean)
 }
 

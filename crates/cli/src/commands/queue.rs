@@ -30,10 +30,13 @@ fn enqueue(args: &Enqueue) -> anyhow::Result<End> {
     let detections: Vec<Detection> = records(&args.detections)?;
     let patches: Vec<Patch> = records(&args.patches)?;
     let scores = scores(args.risk.as_deref(), &detections)?;
-    let items = items(&verdicts, &detections, &patches, &scores);
+    let (items, left_out) = items(&verdicts, &detections, &patches, &scores);
     let added = Store::open(&args.file.db)?.enqueue(&items, now())?;
+    for reason in &left_out {
+        writeln!(std::io::stderr(), "error: {}; it is not queued", review::escape(reason))?;
+    }
     writeln!(std::io::stdout(), "{}", serde_json::json!({"new": added.new, "known": added.known}))?;
-    Ok(End::Clean)
+    Ok(if left_out.is_empty() { End::Clean } else { End::InputError })
 }
 
 /// Reads records of either format, naming the file in an error.
@@ -52,38 +55,49 @@ pub(crate) fn scores(
     }
 }
 
-/// The queue items of the accepted verdicts.
+/// The queue items of the accepted verdicts, and why others have none.
 pub(crate) fn items(
     verdicts: &[Verdict],
     detections: &[Detection],
     patches: &[Patch],
     scores: &[RiskScore],
-) -> Vec<QueueItem> {
+) -> (Vec<QueueItem>, Vec<String>) {
     let patches: HashMap<&str, &Patch> = patches.iter().map(|p| (p.id.as_str(), p)).collect();
     let scores: HashMap<&str, &RiskScore> = scores.iter().map(|s| (s.id.as_str(), s)).collect();
     let detections: HashMap<&str, &Detection> =
         detections.iter().map(|d| (d.id.as_str(), d)).collect();
-    verdicts
-        .iter()
-        .filter(|verdict| verdict.accepted)
-        .filter_map(|verdict| {
-            let id = verdict.id.as_str();
-            let (detection, patch) = (detections.get(id)?, patches.get(id)?);
-            let score = scores.get(id)?;
-            Some(QueueItem {
-                id: detection.fingerprint.clone().or_else(|| verdict.fingerprint.clone())?,
+    let (mut items, mut left_out) = (Vec::new(), Vec::new());
+    for verdict in verdicts.iter().filter(|verdict| verdict.accepted) {
+        let id = verdict.id.as_str();
+        let lacks = |what: &str| format!("{id} is accepted, but has no {what}");
+        let item = || -> Result<QueueItem, String> {
+            let detection = *detections.get(id).ok_or_else(|| lacks("detection"))?;
+            let patch = *patches.get(id).ok_or_else(|| lacks("patch"))?;
+            let computed = || risk::score(detection);
+            let score = scores.get(id).map_or_else(computed, |score| (*score).clone());
+            let fingerprint = detection.fingerprint.clone().or_else(|| verdict.fingerprint.clone());
+            let object = patch.object.clone().or_else(|| detection.object.clone());
+            Ok(QueueItem {
+                id: fingerprint.ok_or_else(|| lacks("fingerprint; verify it again"))?,
                 policy_id: verdict.policy_id.clone(),
                 state: QueueState::Queued,
                 manifest_path: detection.manifest_path.clone(),
-                object: patch.object.clone().or_else(|| detection.object.clone())?,
+                object: object
+                    .or_else(|| verdict.object.clone())
+                    .ok_or_else(|| lacks("object; verify it again"))?,
                 patch: patch.patch.clone(),
                 risk: score.risk,
                 probability: score.probability,
                 expected_time: score.expected_time,
                 kev: score.kev,
             })
-        })
-        .collect()
+        };
+        match item() {
+            Ok(item) => items.push(item),
+            Err(reason) => left_out.push(reason),
+        }
+    }
+    (items, left_out)
 }
 
 fn next(args: &Next) -> anyhow::Result<End> {

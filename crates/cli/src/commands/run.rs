@@ -2,7 +2,7 @@
 
 use super::queue::items;
 use crate::args::{Common, Run};
-use crate::session::{self, Session, input_errors};
+use crate::session::{self, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
 use detector::{Corpus, Found, object_ref};
@@ -67,7 +67,9 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     write::output(&out("review.json"), &json)?;
     write::output(&out("manifest.json"), &manifest(&session, &inputs, args)?)?;
     let errors = input_errors(&inputs);
-    report(&summary, &errors, &unusable, args, common)?;
+    report_errors(&errors)?;
+    report_warnings(&inputs, common)?;
+    report(&summary, &unusable, args, common)?;
     let all_accepted = summary.total.not_accepted.is_empty();
     Ok(match (errors.is_empty(), all_accepted) {
         (false, _) => End::InputError,
@@ -144,10 +146,13 @@ impl Written {
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes } = records;
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
-        files.write(records, &scores)?;
+        files.write(records, &scores).with_context(|| {
+            format!("cannot write the records into {}", files.folder.display())
+        })?;
         self.counter.add(detections, patches, verdicts, outcomes);
         self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
-        queue.enqueue(&items(verdicts, detections, patches, &scores), now)?;
+        let (items, _) = items(verdicts, detections, patches, &scores);
+        queue.enqueue(&items, now)?;
         self.scores.extend(scores);
         Ok(())
     }
@@ -347,17 +352,16 @@ fn hex(bytes: &[u8]) -> String {
 
 fn report(
     summary: &Summary,
-    errors: &[(String, usize, usize, String)],
     unusable: &[String],
     args: &Run,
     common: &Common,
 ) -> anyhow::Result<()> {
-    let mut stderr = std::io::stderr().lock();
-    for (path, line, column, message) in errors {
-        writeln!(stderr, "error: {path}:{line}:{column}: {}", review::escape(message))?;
-    }
     for crd in unusable {
-        writeln!(stderr, "warning: {}; its objects have no schema", review::escape(crd))?;
+        writeln!(
+            std::io::stderr(),
+            "warning: {}; its objects have no schema",
+            review::escape(crd)
+        )?;
     }
     if common.quiet {
         return Ok(());

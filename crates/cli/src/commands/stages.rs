@@ -4,7 +4,7 @@
 use super::queue::{records, scores};
 use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
 use crate::located::{Located, Sources};
-use crate::session::{self, Session, input_errors};
+use crate::session::{self, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
 use detector::{Corpus, object_ref};
 use rayon::prelude::*;
@@ -32,9 +32,8 @@ pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     }
     commands::emit(args.out.as_deref(), &detections)?;
     let errors = input_errors(&inputs);
-    for (path, line, column, message) in &errors {
-        writeln!(std::io::stderr(), "error: {path}:{line}:{column}: {}", review::escape(message))?;
-    }
+    report_errors(&errors)?;
+    report_warnings(&inputs, common)?;
     Ok(match (errors.is_empty(), detections.is_empty()) {
         (false, _) => End::InputError,
         (true, false) => End::Findings,
@@ -213,7 +212,9 @@ fn verdict_for(
             .map(|g| format!("{}: {}", g.gate.as_str(), g.reason.as_deref().unwrap_or("")))
             .collect(),
         rule: patch.rule.clone(),
-        fingerprint: detection.and_then(|d| d.fingerprint.clone()),
+        fingerprint: detection
+            .and_then(|d| d.fingerprint.clone())
+            .or_else(|| Some(located.as_ref().ok()?.fingerprint())),
         manifest_path: detection.map(|d| d.manifest_path.clone()),
         object: located.ok().map(|l| object_ref(judge.corpus.object(l.position))),
         applicability: patch.applicability,

@@ -1,0 +1,74 @@
+//! The commands that the documentation shows really run.
+
+use crate::tool::{Folder, root};
+use std::path::Path;
+
+/// The lines that start with `$ k8s-auto-fix` in the `console` blocks of a page.
+fn commands(page: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    let mut lines = page.lines();
+    while let Some(line) = lines.next() {
+        let text = line.trim();
+        if let Some(language) = text.strip_prefix("```") {
+            inside = !inside && language == "console";
+        } else if let Some(command) = text.strip_prefix("$ ").filter(|_| inside) {
+            let mut command = command.to_owned();
+            while let Some(rest) = command.strip_suffix('\\') {
+                command = format!("{rest} {}", lines.next().unwrap_or_default().trim());
+            }
+            if command.split_whitespace().any(|word| word == "k8s-auto-fix") {
+                commands.push(command);
+            }
+        }
+    }
+    commands
+}
+
+fn copy(from: &Path, folder: &Folder, name: &str) {
+    for (file, bytes) in crate::tool::files(from) {
+        folder.write(&format!("{name}/{file}"), bytes);
+    }
+}
+
+/// Every page runs in a folder of its own, from top to bottom, as a reader would do it.
+#[test]
+fn documented_commands_run() {
+    let root = root();
+    let mut pages = vec![root.join("README.md"), root.join("CONTRIBUTING.md")];
+    for entry in std::fs::read_dir(root.join("docs")).unwrap() {
+        pages.push(entry.unwrap().path());
+    }
+    pages.retain(|page| page.extension().is_some_and(|e| e == "md") && page.exists());
+    let mut failed = Vec::new();
+    for page in pages {
+        let folder = Folder::new();
+        copy(&root.join("examples"), &folder, "examples");
+        for command in commands(&std::fs::read_to_string(&page).unwrap()) {
+            let script = format!("k8s-auto-fix() {{ \"$TOOL\" \"$@\"; }}; {command}");
+            let ran = folder.shell(&script);
+            if !matches!(ran.code, Some(0 | 1)) {
+                failed.push(format!("{}: {command}: {:?}\n{}", page.display(), ran.code, ran.err));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn commands_are_found() {
+    let page = "```console\n$ k8s-auto-fix a \\\n    b\noutput\n$ cat x | k8s-auto-fix c\n```\n\
+        ```sh\n$ k8s-auto-fix no\n```\n$ k8s-auto-fix no\n";
+    assert_eq!(commands(page), ["k8s-auto-fix a  b", "cat x | k8s-auto-fix c"]);
+}
+
+#[test]
+fn the_examples_are_worth_a_first_look() {
+    let folder = Folder::new();
+    copy(&root().join("examples"), &folder, "examples");
+    let config = "examples/k8s-auto-fix.yaml";
+    folder.run(&["check", "examples"]).ended(1);
+    folder.run(&["check", "examples", "--fix", "--unsafe-fixes", "--config", config]).ended(1);
+    folder.run(&["run", "examples", "--out", "out", "--config", config]).ended(1);
+    assert!(folder.read("out/review.md").contains("accepted"));
+}

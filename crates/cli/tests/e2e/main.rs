@@ -1,0 +1,23 @@
+//! The tool as its users meet it: the built binary, its files, outputs and exit codes.
+//!
+//! Tests on real input take the folder of corpora from `K8S_AUTO_FIX_DATA`, and the Python of their
+//! independent checks from `K8S_AUTO_FIX_PYTHON`; without them they say that they are skipped.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod bad_input;
+mod catalogue;
+mod documentation;
+mod fix;
+mod real_input;
+mod reference;
+mod same_bytes;
+mod tool;
+mod usage;
