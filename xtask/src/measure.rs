@@ -46,7 +46,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             run.args(["run", "--quiet", "--profile", "all", "--out"]).arg(&out).arg(&files);
             run.args(config.iter().flat_map(|path| [Path::new("--config"), path.as_path()]));
             let code = run.stdout(Stdio::null()).stderr(Stdio::null()).status()?.code();
-            if !code.is_some_and(|code| code <= 2) {
+            if code.is_none_or(|code| code > 2) {
                 bail!("run over {corpus} ended with {code:?}");
             }
             let review = fs::read_to_string(out.join("review.md"))?;
