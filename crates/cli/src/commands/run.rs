@@ -53,9 +53,8 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
         gates: &gates,
         timings: args.timings,
     };
-    let found = session.detect(&corpus);
     let out = |name: &str| args.out.join(name);
-    let Written { counter, scores, accepted } = prove_and_write(&session, &judge, &found, args)?;
+    let Written { counter, scores, accepted } = prove_and_write(&session, &judge, args)?;
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
     let entries = scheduler::schedule(&scores, &accepted, &scheduler::Parameters::default())?;
     write::output(&out("schedule.jsonl"), &lines(&entries)?)?;
@@ -99,16 +98,12 @@ struct Written {
 
 /// Proves the fixes of all objects, part by part, so that the records of a large corpus need not
 /// all be in memory. One thread writes a part while the others prove the next.
-fn prove_and_write(
-    session: &Session,
-    judge: &Judge<'_>,
-    found: &[Vec<Found>],
-    args: &Run,
-) -> anyhow::Result<Written> {
+fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::Result<Written> {
+    let objects = judge.corpus.len();
     let mut files = Files::create(&args.out)?;
     let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
     let now = super::queue::now();
-    let bar = session.progress("proving", found.len());
+    let bar = session.progress("proving", objects);
     std::thread::scope(|scope| {
         let (sender, receiver) = std::sync::mpsc::sync_channel::<Records>(1);
         let writer = scope.spawn(move || -> anyhow::Result<Written> {
@@ -120,10 +115,10 @@ fn prove_and_write(
             Ok(written)
         });
         let mut first = 0;
-        for start in (0..found.len()).step_by(PART) {
-            let positions = start..found.len().min(start + PART);
+        for start in (0..objects).step_by(PART) {
+            let positions = start..objects.min(start + PART);
             bar.inc(positions.len() as u64);
-            let records = part(judge, positions, found, first);
+            let records = part(session, judge, positions, first);
             first += records.detections.len();
             // The writer is gone only when it failed; its error is returned below.
             if sender.send(records).is_err() {
@@ -158,28 +153,30 @@ impl Written {
     }
 }
 
-/// Proves the fixes of some objects and turns everything into records, numbered from `first`.
+/// Looks for findings in some objects, proves their fixes and turns everything into records,
+/// numbered from `first`.
 fn part(
+    session: &Session,
     judge: &Judge<'_>,
     positions: std::ops::Range<usize>,
-    found: &[Vec<Found>],
     first: usize,
 ) -> Records {
-    let firsts: Vec<usize> = found[positions.clone()]
-        .iter()
-        .scan(first, |next, found| {
-            let first = *next;
-            *next += found.len();
-            Some(first)
-        })
-        .collect();
-    let parts: Vec<Records> = positions
+    let found: Vec<Vec<Found>> = positions
         .clone()
         .into_par_iter()
-        .map(|position| {
-            let found = &found[position];
+        .map(|position| judge.corpus.check(position, &session.rules, &session.settings))
+        .collect();
+    let firsts = found.iter().scan(first, |next, found| {
+        let first = *next;
+        *next += found.len();
+        Some(first)
+    });
+    let work: Vec<(usize, usize, &Vec<Found>)> =
+        positions.zip(firsts).zip(&found).map(|((at, first), found)| (at, first, found)).collect();
+    let parts: Vec<Records> = work
+        .into_par_iter()
+        .map(|(position, first, found)| {
             let verdict = judge.object(position, found, Applicability::Unsafe);
-            let first = firsts[position - positions.start];
             object_records(judge.corpus, position, found, verdict, first)
         })
         .collect();
