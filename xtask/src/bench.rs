@@ -154,11 +154,14 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
         let label = format!("check, {name} rules ({} rules, {findings} findings)", rules.len());
         rows.push((label, detecting));
         let schemas = Schemas::new(&[Version::LATEST]);
+        let unselected: Vec<_> =
+            every.iter().copied().filter(|rule| !rules.contains(rule)).collect();
         let judge = Judge {
             corpus: &corpus,
             schemas: &schemas,
             settings: &settings,
             rules: &every,
+            unselected: &unselected,
             gates: &GateSet::default(),
             timings: false,
         };

@@ -59,12 +59,13 @@ fn fix_once(
 ) -> Fixed {
     let corpus = Corpus::new(files, session.context);
     let (schemas, _) = session.schemas(&corpus);
-    let rules = session::all_rules();
+    let (rules, unselected) = (session::all_rules(), session.unselected());
     let judge = Judge {
         corpus: &corpus,
         schemas: &schemas,
         settings: &session.settings,
         rules: &rules,
+        unselected: &unselected,
         gates: &GateSet::default(),
         timings: false,
     };

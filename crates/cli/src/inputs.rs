@@ -32,6 +32,7 @@ struct Found {
     path: PathBuf,
     display: String,
     identity: String,
+    is_link: bool,
 }
 
 /// Reads all paths: files as they are, folders for every `.yaml` and `.yml` below them, `-` for
@@ -51,8 +52,8 @@ pub(crate) fn read(paths: &[PathBuf], limits: &Limits) -> Inputs {
         }
     }
     found.sort_by(|a, b| a.display.cmp(&b.display));
-    let mut seen = HashSet::new();
-    found.retain(|file| seen.insert(file.path.canonicalize().unwrap_or(file.path.clone())));
+    found.dedup_by(|a, b| a.display == b.display);
+    drop_linked_twice(&mut found);
     let read: Vec<_> = found.par_iter().map(|file| (file, read_file(file, limits))).collect();
     for (file, result) in read {
         match result {
@@ -66,6 +67,16 @@ pub(crate) fn read(paths: &[PathBuf], limits: &Limits) -> Inputs {
         }
     }
     inputs
+}
+
+/// Leaves out links to files that are read anyway.
+fn drop_linked_twice(found: &mut Vec<Found>) {
+    if !found.iter().any(|file| file.is_link) {
+        return;
+    }
+    let real = |file: &Found| file.path.canonicalize().unwrap_or_else(|_| file.path.clone());
+    let mut seen: HashSet<PathBuf> = found.iter().filter(|file| !file.is_link).map(real).collect();
+    found.retain(|file| !file.is_link || seen.insert(real(file)));
 }
 
 fn read_stdin(limits: &Limits, inputs: &mut Inputs) {
@@ -197,7 +208,8 @@ fn named(path: &Path, cwd: &Path, asked: &Path) -> Found {
     } else {
         display.clone()
     };
-    Found { path: path.to_owned(), display, identity }
+    let is_link = path.is_symlink();
+    Found { path: path.to_owned(), display, identity, is_link }
 }
 
 /// POSIX path relative to the working directory where the file is below it, else absolute.

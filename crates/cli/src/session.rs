@@ -6,13 +6,14 @@ use crate::inputs::{self, Inputs};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input, ObjectContext};
 use indicatif::{ProgressBar, ProgressStyle};
-use manifest::{Limits, SourceError};
+use manifest::{Limits, Node, SourceError};
 use rayon::prelude::*;
 use record::{Applicability, Gate};
 use review::diagnostics::InputError;
 use rules::pod_security::Edition;
 use rules::{Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
+use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use verifier::{GateSet, Judge, ObjectVerdict};
@@ -78,9 +79,17 @@ impl Session {
     pub(crate) fn schemas(&self, corpus: &Corpus<'_>) -> (Schemas, Vec<String>) {
         let mut schemas = Schemas::new(&self.versions);
         let mut unusable = Vec::new();
+        // Definitions are large: only those of objects that are here are worth reading.
+        let used: HashSet<(&str, &str)> = (0..corpus.len())
+            .map(|position| corpus.object(position))
+            .map(|object| (object.group(), object.kind))
+            .collect();
         for position in 0..corpus.len() {
             let object = corpus.object(position);
+            let text = |keys: &[&str]| object.at(keys).and_then(Node::as_str).unwrap_or("");
+            let defines = (text(&["spec", "group"]), text(&["spec", "names", "kind"]));
             if object.is("apiextensions.k8s.io", "CustomResourceDefinition")
+                && used.contains(&defines)
                 && let Err(error) = schemas.add_crd(&object.root.to_json())
             {
                 let path = &corpus.input_of(position).path;
@@ -146,6 +155,13 @@ impl Session {
 /// Every rule of the catalogue.
 pub(crate) fn all_rules() -> Vec<&'static Rule> {
     rules::all().iter().map(|entry| entry.rule).collect()
+}
+
+impl Session {
+    /// The rules that were not selected.
+    pub(crate) fn unselected(&self) -> Vec<&'static Rule> {
+        all_rules().into_iter().filter(|rule| !self.rules.contains(rule)).collect()
+    }
 }
 
 /// The gates that a command runs.

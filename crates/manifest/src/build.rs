@@ -489,9 +489,10 @@ pub(crate) struct Assembler<'a> {
 
 impl<'a> Assembler<'a> {
     pub(crate) fn new(text: &'a str, limits: &'a Limits, bytes: usize) -> Assembler<'a> {
-        // A manifest has a node every dozen bytes or so.
-        let nodes = Vec::with_capacity(bytes / 12 + 8);
-        let entries = Vec::with_capacity(bytes / 28 + 4);
+        // A manifest has a node every two dozen bytes or so, and the trees of all files stay in
+        // memory: better grow now and then than hold twice what is needed.
+        let nodes = Vec::with_capacity(bytes / 24 + 8);
+        let entries = Vec::with_capacity(bytes / 56 + 4);
         let tree = Tree { nodes, entries, ..Tree::default() };
         Assembler { text, limits, tree, frames: Vec::new(), pending: Vec::new() }
     }

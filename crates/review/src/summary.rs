@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn an_empty_run_has_a_summary() {
-        let empty = summarize(&[], &[], &[], &[]);
+        let empty = Counter::default().summary();
         let mut out = Vec::new();
         empty.write_markdown(&mut out).unwrap();
         assert!(String::from_utf8(out).unwrap().contains("0 of 0"));

@@ -1,6 +1,7 @@
 //! All objects of the inputs, for rules that look at other objects.
 
-use crate::{Object, Pod};
+use crate::Object;
+use crate::common::template_labels;
 use manifest::Node;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -97,25 +98,66 @@ impl<'a> Set<'a> {
 
     /// Workloads in the context and namespace of `object` whose pods carry all these labels, in
     /// input order. An empty selector selects nothing here, as for a Service.
-    pub fn selected(
+    pub fn selected(&self, object: &Object<'_>, selector: &[(&str, &str)]) -> Vec<&Object<'a>> {
+        let Some(rarest) = self.buckets(object, selector).into_iter().next() else {
+            return Vec::new();
+        };
+        self.candidates(object, rarest).filter(|other| selects(selector, other)).collect()
+    }
+
+    /// Workloads in the context and namespace of `object` whose pods carry all but one of these
+    /// labels, in input order. Selectors of one label have none, and neither have those that ask
+    /// for nothing but what nearly every workload carries.
+    pub fn nearly_selected(
         &self,
         object: &Object<'_>,
         selector: &[(&str, &str)],
-    ) -> Vec<(&Object<'a>, &Pod<'a>)> {
-        let Some((key, value)) = selector.first() else { return Vec::new() };
+    ) -> Vec<&Object<'a>> {
+        /// More candidates than this say nothing, and looking at all of them takes long.
+        const MOST: usize = 64;
+        // Who lacks one label has every other, and so is in one of any two buckets.
+        let buckets = self.buckets(object, selector);
+        let [first, second, ..] = buckets[..] else { return Vec::new() };
+        if first.len() + second.len() > MOST {
+            return Vec::new();
+        }
+        let either: Vec<usize> = first.iter().chain(second).copied().collect();
+        let missing = |other: &&Object<'a>| {
+            selector.iter().filter(|label| !selects(std::slice::from_ref(*label), other)).count()
+        };
+        self.candidates(object, &either).filter(|other| missing(other) == 1).collect()
+    }
+
+    /// For each label of the selector the workloads that carry it, fewest first.
+    fn buckets<'s>(
+        &'s self,
+        object: &'s Object<'_>,
+        selector: &'s [(&'s str, &'s str)],
+    ) -> Vec<&'s [usize]> {
         let namespace = object.namespace.unwrap_or("");
-        let label = (object.context, namespace, *key, *value);
-        let mut candidates: BTreeSet<usize> = BTreeSet::new();
-        candidates.extend(self.index.pods_by_label.get(&label).into_iter().flatten());
-        // The index knows the labels that an edited object had before.
-        candidates.extend(self.replaced.iter().map(|(position, _)| *position));
-        candidates
-            .into_iter()
-            .map(|position| self.object(position))
-            .filter(|o| o.context == object.context && o.namespace.unwrap_or("") == namespace)
-            .filter_map(|o| Some((o, o.pod.as_ref()?)))
-            .filter(|(_, pod)| selects(selector, pod))
-            .collect()
+        let bucket = |(key, value): &'s (&'s str, &'s str)| {
+            let label = (object.context, namespace, *key, *value);
+            self.index.pods_by_label.get(&label).map_or(&[][..], Vec::as_slice)
+        };
+        let mut buckets: Vec<&[usize]> = selector.iter().map(bucket).collect();
+        buckets.sort_by_key(|bucket| bucket.len());
+        buckets
+    }
+
+    /// The workloads at these positions, and the edited one if it is a neighbour of `object`: the
+    /// index knows the labels that it had before.
+    fn candidates<'s>(
+        &'s self,
+        object: &Object<'_>,
+        positions: &[usize],
+    ) -> impl Iterator<Item = &'s Object<'a>> + use<'s, 'a> {
+        let mut all: BTreeSet<usize> = positions.iter().copied().collect();
+        let (context, namespace) = (object.context, object.namespace.unwrap_or(""));
+        all.extend(self.replaced.iter().filter_map(|(position, edited)| {
+            let near = edited.context == context && edited.namespace.unwrap_or("") == namespace;
+            near.then_some(*position)
+        }));
+        all.into_iter().map(|position| self.object(position))
     }
 
     /// Positions of the Services that select, or nearly select, pods with these labels: those
@@ -132,12 +174,13 @@ impl<'a> Set<'a> {
     }
 }
 
-/// Whether the pod carries every label of the selector.
-pub(crate) fn selects(selector: &[(&str, &str)], pod: &Pod<'_>) -> bool {
-    let labels = pod.labels();
-    selector.iter().all(|(key, value)| {
-        labels.and_then(|map| map.get(key)).and_then(Node::as_str) == Some(*value)
-    })
+/// Whether the workload's pods carry every label of the selector.
+fn selects(selector: &[(&str, &str)], workload: &Object<'_>) -> bool {
+    let labels = template_labels(workload);
+    labels.is_some()
+        && selector.iter().all(|(key, value)| {
+            labels.and_then(|map| map.get(key)).and_then(Node::as_str) == Some(*value)
+        })
 }
 
 fn string_entries(map: Option<Node<'_>>) -> impl Iterator<Item = (&str, &str)> {
@@ -148,11 +191,11 @@ fn string_entries(map: Option<Node<'_>>) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn pod_labels<'a>(object: &Object<'a>) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-    string_entries(object.pod.as_ref().and_then(Pod::labels))
+    string_entries(template_labels(object))
 }
 
 /// The selector of a Service that routes by selector; empty for anything else.
-pub(crate) fn service_selector<'a>(
+fn service_selector<'a>(
     object: &Object<'a>,
 ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let selector = if object.is("", "Service") { object.at(&["spec", "selector"]) } else { None };

@@ -45,6 +45,7 @@ fn judge<T>(
         schemas: &Schemas::new(&[Version::LATEST]),
         settings: &settings,
         rules: &every,
+        unselected: &every,
         gates: &GateSet::default(),
         timings: false,
     };

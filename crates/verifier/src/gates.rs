@@ -63,17 +63,29 @@ impl Attempt {
 }
 
 impl<'j, 'f> Gates<'j, 'f> {
-    pub(crate) fn new(judge: &'j Judge<'j>, position: usize, found: &'f [Found]) -> Self {
+    /// `others` are the rules of which `found` does not hold every finding.
+    pub(crate) fn new(
+        judge: &'j Judge<'j>,
+        position: usize,
+        found: &'f [Found],
+        others: &[&'static Rule],
+    ) -> Self {
         let object = judge.corpus.object(position);
         let input = judge.corpus.input_of(position);
         let root = input.source.as_ref().ok().and_then(|source| source.root(object.document));
-        let before = judge.corpus.check(position, judge.rules, judge.settings);
+        let mut before: HashSet<Fingerprint> = judge
+            .corpus
+            .check(position, others, judge.settings)
+            .iter()
+            .map(|found| found.fingerprint)
+            .collect();
+        before.extend(found.iter().map(|found| found.fingerprint));
         Self {
             judge,
             position,
             found,
             document: root.map_or(Value::Null, manifest::Node::to_json),
-            before: before.into_iter().map(|found| found.fingerprint).collect(),
+            before,
         }
     }
 

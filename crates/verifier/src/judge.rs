@@ -48,6 +48,9 @@ pub struct Judge<'a> {
     pub settings: &'a Settings,
     /// Every rule; the `regression` gate runs them all.
     pub rules: &'a [&'static Rule],
+    /// Those of the rules that were not selected: of all others, [`Judge::object`] is given every
+    /// finding.
+    pub unselected: &'a [&'static Rule],
     /// Which gates run.
     pub gates: &'a GateSet,
     /// Whether gates note the time they take.
@@ -110,7 +113,7 @@ impl Judge<'_> {
         if candidates.is_empty() {
             return ObjectVerdict { findings: verdicts, accepted: None };
         }
-        let gates = Gates::new(self, position, found);
+        let gates = Gates::new(self, position, found, self.unselected);
         let allowed = self.patch_gate(&gates, &candidates, found, &mut verdicts);
         let attempt = self.joint(&gates, allowed, &mut verdicts);
         let accepted = attempt.and_then(|attempt| settle(attempt, &mut verdicts));
@@ -126,7 +129,7 @@ impl Judge<'_> {
         rules: &[&'static Rule],
         targets: &[Found],
     ) -> Judged {
-        let gates = Gates::new(self, position, targets);
+        let gates = Gates::new(self, position, targets, self.rules);
         let patch = gates.patch(operations, rules);
         if patch.outcome == GateOutcome::Failed {
             return Judged { gates: vec![patch], edit: None };

@@ -21,7 +21,7 @@ use tempfile::NamedTempFile;
 use verifier::{FindingVerdict, Judge, ObjectVerdict};
 
 /// Objects that are judged before their records are written.
-const PART: usize = 1_024;
+const PART: usize = 512;
 
 /// Everything that a run records, one entry for each finding unless said otherwise.
 #[derive(Default)]
@@ -43,44 +43,19 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let inputs = session.read(&args.paths);
     let corpus = Corpus::new(&inputs.files, session.context);
     let (schemas, unusable) = session.schemas(&corpus);
-    let rules = session::all_rules();
+    let (rules, unselected) = (session::all_rules(), session.unselected());
     let judge = Judge {
         corpus: &corpus,
         schemas: &schemas,
         settings: &session.settings,
         rules: &rules,
+        unselected: &unselected,
         gates: &gates,
         timings: args.timings,
     };
     let found = session.detect(&corpus);
     let out = |name: &str| args.out.join(name);
-    let mut files = Files::create(&args.out)?;
-    let mut counter = review::summary::Counter::default();
-    let mut scores = Vec::new();
-    let mut accepted = HashSet::new();
-    let queue = queue::blocking::Queue::init(&out("queue.db"))?;
-    let now = super::queue::now();
-    let mut first = 0;
-    let bar = session.progress("proving", corpus.len());
-    // Part by part, so that the records of a large corpus need not all be in memory.
-    for start in (0..corpus.len()).step_by(PART) {
-        let positions = start..corpus.len().min(start + PART);
-        let records = part(&judge, positions.clone(), &found, first);
-        bar.inc(positions.len() as u64);
-        first += records.detections.len();
-        let part_scores: Vec<RiskScore> = records.detections.iter().map(risk::score).collect();
-        files
-            .write(&records, &part_scores)
-            .with_context(|| format!("cannot write the records into {}", args.out.display()))?;
-        counter.add(&records.detections, &records.patches, &records.verdicts, &records.outcomes);
-        accepted.extend(records.verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
-        let (items, _) =
-            items(&records.verdicts, &records.detections, &records.patches, &part_scores);
-        queue.enqueue(&items, now)?;
-        scores.extend(part_scores);
-    }
-    bar.finish_and_clear();
-    files.finish()?;
+    let Written { counter, scores, accepted } = prove_and_write(&session, &judge, &found, args)?;
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
     let entries = scheduler::schedule(&scores, &accepted, &scheduler::Parameters::default())?;
     write::output(&out("schedule.jsonl"), &lines(&entries)?)?;
@@ -111,6 +86,75 @@ pub(crate) fn schedule(
     let accepted: std::collections::HashSet<&str> =
         verdicts.iter().filter(|v| v.accepted).map(|v| v.id.as_str()).collect();
     Ok(scheduler::schedule(scores, &accepted, &scheduler::Parameters::default())?)
+}
+
+/// What is left of the records once they are written.
+#[derive(Default)]
+struct Written {
+    counter: review::summary::Counter,
+    scores: Vec<RiskScore>,
+    /// Ids of the detections whose fix was accepted.
+    accepted: Vec<String>,
+}
+
+/// Proves the fixes of all objects, part by part, so that the records of a large corpus need not
+/// all be in memory. One thread writes a part while the others prove the next.
+fn prove_and_write(
+    session: &Session,
+    judge: &Judge<'_>,
+    found: &[Vec<Found>],
+    args: &Run,
+) -> anyhow::Result<Written> {
+    let mut files = Files::create(&args.out)?;
+    let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
+    let now = super::queue::now();
+    let bar = session.progress("proving", found.len());
+    let cannot_write = || format!("cannot write the records into {}", args.out.display());
+    std::thread::scope(|scope| {
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Records>(1);
+        let writer = scope.spawn(move || -> anyhow::Result<Written> {
+            let mut written = Written::default();
+            for records in receiver {
+                written.take(&records, &mut files, &queue, now).with_context(cannot_write)?;
+            }
+            files.finish()?;
+            Ok(written)
+        });
+        let mut first = 0;
+        for start in (0..found.len()).step_by(PART) {
+            let positions = start..found.len().min(start + PART);
+            bar.inc(positions.len() as u64);
+            let records = part(judge, positions, found, first);
+            first += records.detections.len();
+            // The writer is gone only when it failed; its error is returned below.
+            if sender.send(records).is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        bar.finish_and_clear();
+        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+impl Written {
+    fn take(
+        &mut self,
+        records: &Records,
+        files: &mut Files,
+        queue: &queue::blocking::Queue,
+        now: f64,
+    ) -> anyhow::Result<()> {
+        let Records { detections, patches, verdicts, outcomes } = records;
+        let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
+        files.write(records, &scores)?;
+        self.counter.add(detections, patches, verdicts, outcomes);
+        self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
+        let (items, _) = items(verdicts, detections, patches, &scores);
+        queue.enqueue(&items, now)?;
+        self.scores.extend(scores);
+        Ok(())
+    }
 }
 
 /// Proves the fixes of some objects and turns everything into records, numbered from `first`.

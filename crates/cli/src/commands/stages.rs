@@ -145,12 +145,13 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let sources = Sources::read(&detections, &args.detections, &session);
     let corpus = Corpus::new(&sources.inputs.files, session.context);
     let (schemas, _) = session.schemas(&corpus);
-    let rules = session::all_rules();
+    let (rules, unselected) = (session::all_rules(), session.unselected());
     let judge = Judge {
         corpus: &corpus,
         schemas: &schemas,
         settings: &session.settings,
         rules: &rules,
+        unselected: &unselected,
         gates: &gates,
         timings: args.timings,
     };

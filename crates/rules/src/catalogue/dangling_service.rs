@@ -17,7 +17,7 @@
 //!
 //! Not applicable: there is no automatic fix.
 
-use crate::common::{context_objects, template_labels};
+use crate::common::template_labels;
 use crate::{Check, Context, Object, Rule, Scope};
 use manifest::Node;
 use record::Severity;
@@ -57,7 +57,7 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         let advice = "needs the labels of the pods that serve it; a Service whose endpoints are \
                       written by hand or by a controller is meant to have none";
         cx.report(object.site(&KEYS), "service has no selector", advice);
-    } else if cx.set.selected(object, &selector).is_empty() && !selects_bare(&selector, cx) {
+    } else if cx.set.selected(object, &selector).is_empty() {
         let advice = nearest(&selector, cx).unwrap_or_else(|| {
             "needs to know which pods serve it: correct the selector or the pods' labels".to_owned()
         });
@@ -65,49 +65,18 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     }
 }
 
-/// The other objects of the namespace.
-fn neighbours<'s, 'a>(cx: &Context<'s, 'a>) -> impl Iterator<Item = &'s Object<'a>> {
-    let namespace = cx.object.namespace.unwrap_or("");
-    context_objects(cx).filter(move |other| other.namespace.unwrap_or("") == namespace)
-}
-
 fn label<'a>(workload: &Object<'a>, key: &str) -> Option<&'a str> {
     template_labels(workload)?.get(key)?.as_str()
 }
 
-/// Whether a template that has labels and no spec is selected; the set knows only whole ones.
-fn selects_bare(selector: &[(&str, &str)], cx: &Context<'_, '_>) -> bool {
-    neighbours(cx)
-        .filter(|other| other.pod.is_none())
-        .any(|other| selector.iter().all(|(key, wanted)| label(other, key) == Some(*wanted)))
-}
-
 /// Names the only workload of the namespace that all but one of the labels fit.
 fn nearest(selector: &[(&str, &str)], cx: &Context<'_, '_>) -> Option<String> {
-    let mut candidates =
-        neighbours(cx).filter_map(|other| Some((other, one_difference(selector, other)?)));
-    let (workload, (key, wanted, own)) = candidates.next()?;
-    if candidates.next().is_some() {
-        return None;
-    }
-    let own = own.map_or_else(|| "lacks it".to_owned(), |own| format!("has {key}={own}"));
+    let [workload] = cx.set.nearly_selected(cx.object, selector)[..] else { return None };
+    let (key, wanted) =
+        selector.iter().find(|(key, wanted)| label(workload, key) != Some(*wanted))?;
+    let own = label(workload, key).map_or_else(|| "lacks it".to_owned(), |own| format!("has {key}={own}"));
     Some(format!(
         "perhaps {} \"{}\" is meant: the selector asks for {key}={wanted}, its pods' template {own}",
         workload.kind, workload.name
     ))
-}
-
-/// A label that a selector asks for, and the one that a template carries instead.
-type Difference<'s, 'a> = (&'s str, &'s str, Option<&'a str>);
-
-/// The one label of the selector that the workload's pods do not carry.
-fn one_difference<'s, 'a>(
-    selector: &[(&'s str, &'s str)],
-    workload: &Object<'a>,
-) -> Option<Difference<'s, 'a>> {
-    workload.pod.as_ref()?;
-    let mut different =
-        selector.iter().filter(|(key, wanted)| label(workload, key) != Some(*wanted));
-    let (key, wanted) = different.next()?;
-    different.next().is_none().then(|| (*key, *wanted, label(workload, key)))
 }
