@@ -69,7 +69,7 @@ fn again_in_release(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder)?;
     let mut tar = Command::new("tar");
     tar.arg("--zstd").arg("-xf").arg(archive).arg("-C").arg(folder);

@@ -51,13 +51,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let data = data_folder();
     let mut keys = ListKeys::new();
     for (release, folder) in RELEASES.iter().zip(download(&RELEASES)?) {
-        let packed = pack(release, &folder, read_enums_of(release, &folder)?)?;
+        let packed = pack(release, &folder, &read_enums_of(release, &folder)?)?;
         collect_list_keys(&packed, &mut keys)?;
         write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
     }
     for (release, folder) in FORMER_RELEASES.iter().zip(download(&FORMER_RELEASES)?) {
         // Their generated source is not published, so they come without enums.
-        let packed = pack(release, &folder, Enums::new())?;
+        let packed = pack(release, &folder, &Enums::new())?;
         write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
     }
     let mut text = serde_json::to_string_pretty(&keys)?;
@@ -115,7 +115,7 @@ fn read_enums_of(release: &str, folder: &Path) -> Result<Enums> {
 }
 
 /// One release as `{"kubernetes": "v1.36.3", "definitions": {…}}`.
-fn pack(release: &str, folder: &Path, enums: Enums) -> Result<Value> {
+fn pack(release: &str, folder: &Path, enums: &Enums) -> Result<Value> {
     let swagger = std::fs::read(folder.join("api/openapi-spec/swagger.json"))?;
     let swagger: Value = serde_json::from_slice(&swagger)?;
     let definitions = swagger.get("definitions").and_then(Value::as_object);
@@ -124,7 +124,7 @@ fn pack(release: &str, folder: &Path, enums: Enums) -> Result<Value> {
     for (name, definition) in definitions {
         let mut schema = strip(definition);
         drop_shared_kinds(&mut schema);
-        add_enums(name, &mut schema, &enums);
+        add_enums(name, &mut schema, enums);
         packed.insert(name.clone(), schema);
     }
     Ok(json!({"kubernetes": release, "definitions": sorted(packed)}))

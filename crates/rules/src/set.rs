@@ -195,9 +195,7 @@ fn pod_labels<'a>(object: &Object<'a>) -> impl Iterator<Item = (&'a str, &'a str
 }
 
 /// The selector of a Service that routes by selector; empty for anything else.
-fn service_selector<'a>(
-    object: &Object<'a>,
-) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+fn service_selector<'a>(object: &Object<'a>) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let selector = if object.is("", "Service") { object.at(&["spec", "selector"]) } else { None };
     string_entries(selector)
 }

@@ -3,6 +3,8 @@
 //! `findings.txt` and `fixed.yaml` are written by `UPDATE_FIXTURES=1 cargo test -p
 //! k8s-auto-fix-rules --test fixtures`; read the difference before you commit it.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
+
 use detector::{Corpus, Found, Input, ObjectContext};
 use manifest::Limits;
 use record::{Applicability, Status};

@@ -2,6 +2,8 @@
 //!
 //! Both oracles live in the folder that `K8S_AUTO_FIX_DATA` names.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "a test")]
+
 use manifest::{Limits, Source};
 use rules::pod_security::{Edition, Level, failing_controls};
 use rules::{Object, objects};

@@ -71,10 +71,9 @@ fn touched(
         PatchOperation::Add(add) => leaves(tokens(&add.path), &add.value, false, &mut paths),
         PatchOperation::Replace(replace) => {
             let path = tokens(&replace.path);
-            if let Some(old) = document.pointer(replace.path.as_str()) {
-                if old.is_object() || old.is_array() {
-                    leaves(path.clone(), old, true, &mut paths);
-                }
+            let old = document.pointer(replace.path.as_str());
+            if let Some(old) = old.filter(|old| old.is_object() || old.is_array()) {
+                leaves(path.clone(), old, true, &mut paths);
             }
             leaves(path, &replace.value, false, &mut paths);
         }

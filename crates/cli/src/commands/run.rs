@@ -147,7 +147,9 @@ impl Written {
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes } = records;
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
-        files.write(records, &scores)?;
+        files
+            .write(records, &scores)
+            .with_context(|| format!("cannot write the records into {}", files.folder.display()))?;
         self.counter.add(detections, patches, verdicts, outcomes);
         self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
         let (items, _) = items(verdicts, detections, patches, &scores);
