@@ -22,7 +22,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         "licences, bans and sources",
         Command::new(&tools.cargo_deny)
             .current_dir(root)
-            .args(["--all-features", "--offline", "--log-level", "error"])
+            .args(["--all-features", "--log-level", "error"])
             .args(["check", "licenses", "bans", "sources"]),
     )?;
     step("generated files", cargo(root).args(["xtask", "generate", "--check"]))?;

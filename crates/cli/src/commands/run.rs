@@ -104,12 +104,13 @@ fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::
     let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
     let now = super::queue::now();
     let bar = session.progress("proving", objects);
+    let cannot_write = || format!("cannot write the records into {}", args.out.display());
     std::thread::scope(|scope| {
         let (sender, receiver) = std::sync::mpsc::sync_channel::<Records>(1);
         let writer = scope.spawn(move || -> anyhow::Result<Written> {
             let mut written = Written::default();
             for records in receiver {
-                written.take(&records, &mut files, &queue, now)?;
+                written.take(&records, &mut files, &queue, now).with_context(cannot_write)?;
             }
             files.finish()?;
             Ok(written)
@@ -127,7 +128,7 @@ fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::
         }
         drop(sender);
         bar.finish_and_clear();
-        writer.join().map_err(|_| anyhow::anyhow!("the thread that writes records panicked"))?
+        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
@@ -141,9 +142,7 @@ impl Written {
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes } = records;
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
-        files
-            .write(records, &scores)
-            .with_context(|| format!("cannot write the records into {}", files.folder.display()))?;
+        files.write(records, &scores)?;
         self.counter.add(detections, patches, verdicts, outcomes);
         self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
         let (items, _) = items(verdicts, detections, patches, &scores);
