@@ -89,13 +89,18 @@ fn write_reasons(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     Ok(())
 }
 
-/// Percent in tenths, rounded half up; whole numbers only, so that every machine agrees.
+/// Percent in tenths, rounded half up; whole numbers only, so that every machine agrees. All is
+/// 100.0 % and nothing is 0.0 %, and nothing else is.
 fn rate(share: Share) -> String {
     let Share { count, of } = share;
     if of == 0 {
         return format!("{count} of {of}");
     }
-    let tenths = (count * 2000 + of) / (2 * of);
+    let tenths = match (count * 2000 + of) / (2 * of) {
+        _ if count == 0 => 0,
+        _ if count == of => 1000,
+        rounded => rounded.clamp(1, 999),
+    };
     format!("{count} of {of} ({}.{} %)", tenths / 10, tenths % 10)
 }
 
@@ -128,5 +133,12 @@ mod tests {
         assert_eq!(rate(Share { count: 2, of: 3 }), "2 of 3 (66.7 %)");
         assert_eq!(rate(Share { count: 1, of: 2000 }), "1 of 2000 (0.1 %)");
         assert_eq!(rate(Share { count: 0, of: 0 }), "0 of 0");
+    }
+
+    #[test]
+    fn only_all_is_all_and_only_nothing_is_nothing() {
+        assert_eq!(rate(Share { count: 29999, of: 30000 }), "29999 of 30000 (99.9 %)");
+        assert_eq!(rate(Share { count: 1, of: 30000 }), "1 of 30000 (0.1 %)");
+        assert_eq!(rate(Share { count: 5, of: 5 }), "5 of 5 (100.0 %)");
     }
 }
