@@ -1,12 +1,12 @@
 //! From the verdicts on objects to the new text of files.
 
 use crate::inputs::Inputs;
-use crate::session::{self, Session};
+use crate::session::{Proving, Session};
 use detector::{Corpus, Found, Input};
 use rayon::prelude::*;
 use record::Applicability;
 use std::collections::{BTreeMap, BTreeSet};
-use verifier::{GateSet, Judge, ObjectVerdict};
+use verifier::{GateSet, ObjectVerdict};
 
 /// Rounds of fixing. A fix can make another one possible; in practice the second round finds
 /// nothing to do.
@@ -58,17 +58,8 @@ fn fix_once(
     dirty: Option<&BTreeSet<usize>>,
 ) -> Fixed {
     let corpus = Corpus::new(files, session.context);
-    let (schemas, _) = session.schemas(&corpus);
-    let (rules, unselected) = (session::all_rules(), session.unselected());
-    let judge = Judge {
-        corpus: &corpus,
-        schemas: &schemas,
-        settings: &session.settings,
-        rules: &rules,
-        unselected: &unselected,
-        gates: &GateSet::default(),
-        timings: false,
-    };
+    let proving = Proving::new(session, &corpus, GateSet::default(), false);
+    let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
     let found: Vec<Vec<Found>> = match dirty {

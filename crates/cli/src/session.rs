@@ -76,7 +76,7 @@ impl Session {
 
     /// Schemas of the target versions and of the CRDs among the inputs. CRDs that cannot be used
     /// are returned with the reason.
-    pub(crate) fn schemas(&self, corpus: &Corpus<'_>) -> (Schemas, Vec<String>) {
+    fn schemas(&self, corpus: &Corpus<'_>) -> (Schemas, Vec<String>) {
         let mut schemas = Schemas::new(&self.versions);
         let mut unusable = Vec::new();
         // Definitions are large: only those of objects that are here are worth reading.
@@ -153,14 +153,47 @@ impl Session {
 }
 
 /// Every rule of the catalogue.
-pub(crate) fn all_rules() -> Vec<&'static Rule> {
+fn all_rules() -> Vec<&'static Rule> {
     rules::all().iter().map(|entry| entry.rule).collect()
 }
 
-impl Session {
-    /// The rules that were not selected.
-    pub(crate) fn unselected(&self) -> Vec<&'static Rule> {
-        all_rules().into_iter().filter(|rule| !self.rules.contains(rule)).collect()
+/// What verdicts depend on besides the objects.
+pub(crate) struct Proving {
+    schemas: Schemas,
+    rules: Vec<&'static Rule>,
+    unselected: Vec<&'static Rule>,
+    gates: GateSet,
+    timings: bool,
+    /// Definitions among the inputs that cannot be used, and why.
+    pub(crate) unusable: Vec<String>,
+}
+
+impl Proving {
+    /// Gathers it for a set of objects.
+    pub(crate) fn new(
+        session: &Session,
+        corpus: &Corpus<'_>,
+        gates: GateSet,
+        timings: bool,
+    ) -> Self {
+        let (schemas, unusable) = session.schemas(corpus);
+        let rules = all_rules();
+        let unselected =
+            rules.iter().copied().filter(|rule| !session.rules.contains(rule)).collect();
+        Self { schemas, rules, unselected, gates, timings, unusable }
+    }
+
+    /// The judge of these objects.
+    pub(crate) fn judge<'a>(&'a self, session: &'a Session, corpus: &'a Corpus<'a>) -> Judge<'a> {
+        Judge {
+            corpus,
+            schemas: &self.schemas,
+            settings: &session.settings,
+            rules: &self.rules,
+            unselected: &self.unselected,
+            gates: &self.gates,
+            timings: self.timings,
+        }
     }
 }
 

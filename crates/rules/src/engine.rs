@@ -1,4 +1,4 @@
-use crate::{Check, Context, Finding, Object, Rule, Scope, Set, Settings};
+use crate::{Check, Context, Finding, Object, Rule, Set, Settings};
 
 /// Runs the selected rules on one object. Findings come in the order of the rules, then in the
 /// order of the object's text.
@@ -10,20 +10,6 @@ pub fn check_object<'a>(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for rule in rules {
-        check_rule(rule, object, set, settings, &mut findings);
-    }
-    findings
-}
-
-/// Runs only those of the rules that look at other objects.
-pub fn check_set_rules<'a>(
-    object: &Object<'a>,
-    set: &Set<'a>,
-    rules: &[&'static Rule],
-    settings: &Settings,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for rule in rules.iter().filter(|rule| rule.scope == Scope::Set) {
         check_rule(rule, object, set, settings, &mut findings);
     }
     findings

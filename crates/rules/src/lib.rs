@@ -20,7 +20,7 @@ mod settings;
 mod values;
 
 pub use context::Context;
-pub use engine::{check_object, check_set_rules};
+pub use engine::check_object;
 pub use finding::{Condition, Edit, Finding, Fix, Remedy, Written};
 pub use object::{Container, Object, Pod, Role, Site, objects};
 pub use page::page;

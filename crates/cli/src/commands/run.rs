@@ -2,7 +2,7 @@
 
 use super::queue::items;
 use crate::args::{Common, Run};
-use crate::session::{self, Session, input_errors, report_errors, report_warnings};
+use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
 use detector::{Corpus, Found, object_ref};
@@ -42,17 +42,8 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let inputs = session.read(&args.paths);
     let corpus = Corpus::new(&inputs.files, session.context);
-    let (schemas, unusable) = session.schemas(&corpus);
-    let (rules, unselected) = (session::all_rules(), session.unselected());
-    let judge = Judge {
-        corpus: &corpus,
-        schemas: &schemas,
-        settings: &session.settings,
-        rules: &rules,
-        unselected: &unselected,
-        gates: &gates,
-        timings: args.timings,
-    };
+    let proving = Proving::new(&session, &corpus, gates, args.timings);
+    let judge = proving.judge(&session, &corpus);
     let out = |name: &str| args.out.join(name);
     let Written { counter, scores, accepted } = prove_and_write(&session, &judge, args)?;
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
@@ -68,7 +59,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
-    report(&summary, &unusable, args, common)?;
+    report(&summary, &proving.unusable, args, common)?;
     let all_accepted = summary.total.not_accepted.is_empty();
     Ok(match (errors.is_empty(), all_accepted) {
         (false, _) => End::InputError,

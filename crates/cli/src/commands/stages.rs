@@ -4,7 +4,7 @@
 use super::queue::{records, scores};
 use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
 use crate::located::{Located, Sources};
-use crate::session::{self, Session, input_errors, report_errors, report_warnings};
+use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
 use detector::{Corpus, object_ref};
 use rayon::prelude::*;
@@ -144,17 +144,8 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let by_id: HashMap<&str, &Detection> = detections.iter().map(|d| (d.id.as_str(), d)).collect();
     let sources = Sources::read(&detections, &args.detections, &session);
     let corpus = Corpus::new(&sources.inputs.files, session.context);
-    let (schemas, _) = session.schemas(&corpus);
-    let (rules, unselected) = (session::all_rules(), session.unselected());
-    let judge = Judge {
-        corpus: &corpus,
-        schemas: &schemas,
-        settings: &session.settings,
-        rules: &rules,
-        unselected: &unselected,
-        gates: &gates,
-        timings: args.timings,
-    };
+    let proving = Proving::new(&session, &corpus, gates, args.timings);
+    let judge = proving.judge(&session, &corpus);
     let verdicts: Vec<Verdict> = patches
         .par_iter()
         .map(|patch| {
