@@ -1,7 +1,7 @@
 //! Input that cannot be used: a clear error names the file and line, the other files are still
 //! done, nothing is lost, and the exit code is 2.
 
-use crate::tool::{CLEAN, Folder, POD, Ran, pod};
+use crate::tool::{BINARY, CLEAN, Folder, POD, Ran, pod};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
@@ -193,12 +193,29 @@ fn unreadable() {
     let closed = folder.at("closed.yaml");
     std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
     if std::fs::read(&closed).is_ok() {
-        // The superuser reads everything; let somebody else try, where that can be done.
-        println!("SKIPPED: unreadable: runs as superuser");
-        return;
+        return unreadable_for_nobody(&folder);
     }
     folder.run(&["check", "."]).ended(2).says("closed.yaml").says("permission denied");
     folder.run(&["check", ".", "--fix"]).ended(2).says("open.yaml");
+}
+
+/// The superuser reads everything, so somebody else tries.
+fn unreadable_for_nobody(folder: &Folder) {
+    let open_to_all = |name: &str, mode: u32| {
+        std::fs::set_permissions(folder.at(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    std::fs::copy(BINARY, folder.at("tool")).unwrap();
+    for (name, mode) in [("tool", 0o755), ("open.yaml", 0o666), (".", 0o777)] {
+        open_to_all(name, mode);
+    }
+    let mut nobody = Command::new("setpriv");
+    nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups", "./tool", "check", "."]);
+    let ran = nobody.current_dir(folder.at(".")).output().unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert_eq!(ran.status.code(), Some(2), "{said}");
+    assert!(said.contains("closed.yaml") && said.contains("permission denied"), "{said}");
+    assert!(said.contains("open.yaml"), "{said}");
 }
 
 #[test]
