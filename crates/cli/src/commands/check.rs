@@ -169,7 +169,7 @@ fn report(
         ..Options::default()
     };
     let mut out = std::io::BufWriter::new(out);
-    diagnostics::write(&mut out, &report, format(args.output_format), &options)
+    write_report(&mut out, &report, format(args.output_format), &options)
         .and_then(|()| out.flush())
         .context("cannot write the report")?;
     if !matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise) {
@@ -181,6 +181,35 @@ fn report(
         (true, false) => End::Findings,
         (true, true) => End::Clean,
     })
+}
+
+/// Writes the report. The formats for people are made of independent pieces, which are rendered in
+/// parallel.
+fn write_report(
+    out: &mut impl std::io::Write,
+    report: &Report<'_>,
+    format: diagnostics::Format,
+    options: &Options,
+) -> std::io::Result<()> {
+    if !matches!(format, diagnostics::Format::Full | diagnostics::Format::Concise) {
+        return diagnostics::write(out, report, format, options);
+    }
+    let piece = Options { summary: false, ..*options };
+    let pieces: Vec<Vec<u8>> = report
+        .findings
+        .par_chunks(128)
+        .map(|findings| {
+            let mut bytes = Vec::new();
+            let part = Report { findings, errors: &[], ..*report };
+            diagnostics::write(&mut bytes, &part, format, &piece).map(|()| bytes)
+        })
+        .collect::<Result<_, _>>()?;
+    pieces.iter().try_for_each(|bytes| out.write_all(bytes))?;
+    diagnostics::write(out, &Report { findings: &[], ..*report }, format, &piece)?;
+    if options.summary {
+        writeln!(out, "{}", diagnostics::summary_line(report, options))?;
+    }
+    Ok(())
 }
 
 fn format(format: OutputFormat) -> diagnostics::Format {
