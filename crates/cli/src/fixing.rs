@@ -2,8 +2,7 @@
 
 use crate::inputs::Inputs;
 use crate::session::{Proving, Session};
-use detector::{Corpus, Found, Input};
-use rayon::prelude::*;
+use detector::{Corpus, Input};
 use record::Applicability;
 use std::collections::{BTreeMap, BTreeSet};
 use verifier::{GateSet, ObjectVerdict};
@@ -62,17 +61,8 @@ fn fix_once(
     let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
-    let found: Vec<Vec<Found>> = match dirty {
-        None => session.detect(&corpus),
-        Some(_) => (0..corpus.len())
-            .into_par_iter()
-            .map(|position| match wanted(position) {
-                true => corpus.check(position, &session.rules, &session.settings),
-                false => Vec::new(),
-            })
-            .collect(),
-    };
-    let verdicts = session.judge(&judge, &found, max, wanted);
+    let found = session.detect(&corpus, wanted);
+    let verdicts = session.judge(&judge, &found, max);
     texts(&corpus, files, &verdicts)
 }
 

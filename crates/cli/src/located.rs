@@ -126,7 +126,8 @@ impl Located {
         if let [target] = &self.targets[..] {
             let findings: Vec<&Finding> = self.all.iter().map(|found| &found.finding).collect();
             let index = self.all.iter().position(|f| f.fingerprint == target.fingerprint);
-            return propose(object, &findings, index.unwrap_or(0));
+            let index = index.ok_or_else(|| format!("{} is gone", target.finding.rule.id))?;
+            return propose(object, &findings, index);
         }
         let findings: Vec<&Finding> = self.targets.iter().map(|found| &found.finding).collect();
         if let Some(advice) = findings.iter().find(|f| f.applicability() == Applicability::Advice) {

@@ -99,14 +99,21 @@ impl Session {
         (schemas, unusable)
     }
 
-    /// The findings of every object, in input order.
-    pub(crate) fn detect(&self, corpus: &Corpus<'_>) -> Vec<Vec<Found>> {
+    /// The findings of every object, in input order; none of objects that are not wanted.
+    pub(crate) fn detect(
+        &self,
+        corpus: &Corpus<'_>,
+        wanted: impl Fn(usize) -> bool + Sync,
+    ) -> Vec<Vec<Found>> {
         let bar = self.progress("checking", corpus.len());
         let found = (0..corpus.len())
             .into_par_iter()
             .map(|position| {
                 bar.inc(1);
-                corpus.check(position, &self.rules, &self.settings)
+                match wanted(position) {
+                    true => corpus.check(position, &self.rules, &self.settings),
+                    false => Vec::new(),
+                }
             })
             .collect();
         bar.finish_and_clear();
@@ -119,7 +126,6 @@ impl Session {
         judge: &Judge<'_>,
         found: &[Vec<Found>],
         max: Applicability,
-        wanted: impl Fn(usize) -> bool + Sync,
     ) -> Vec<ObjectVerdict> {
         let bar = self.progress("proving", found.len());
         let verdicts = found
@@ -127,10 +133,7 @@ impl Session {
             .enumerate()
             .map(|(position, found)| {
                 bar.inc(1);
-                match wanted(position) {
-                    true => judge.object(position, found, max),
-                    false => ObjectVerdict { findings: Vec::new(), accepted: None },
-                }
+                judge.object(position, found, max)
             })
             .collect();
         bar.finish_and_clear();

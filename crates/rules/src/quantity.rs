@@ -5,15 +5,12 @@
 use manifest::{Kind, Node};
 use std::cmp::Ordering;
 
-/// A quantity as `mantissa × 10^exponent`, or `mantissa × 2^exponent` after a binary suffix has
-/// been multiplied out. Compared exactly.
+/// A quantity, compared exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quantity {
     /// Value in units of 10⁻⁹, rounded up as the API server rounds up beyond nano.
     nanos: i128,
 }
-
-const NANO: i128 = 1_000_000_000;
 
 impl Quantity {
     /// Reads a quantity from its text; `None` when it is not one or too large to be held.
@@ -53,11 +50,6 @@ impl Quantity {
     /// Whether it is nought.
     pub fn is_zero(self) -> bool {
         self.nanos == 0
-    }
-
-    /// Whether it is exactly one unit.
-    pub fn units(self) -> Option<i128> {
-        (self.nanos % NANO == 0).then_some(self.nanos / NANO)
     }
 }
 

@@ -55,17 +55,13 @@ fn diff(
     max: Applicability,
     common: &Common,
 ) -> anyhow::Result<End> {
-    let before: Vec<String> = inputs
-        .files
-        .iter()
-        .map(|file| file.source.as_ref().map_or_else(|_| String::new(), |s| s.text().to_owned()))
-        .collect();
     let fixed = fixing::fix(session, inputs, max);
     let options = review::diff::Options { color: use_color(), ..Default::default() };
     let mut out = std::io::stdout().lock();
     for (file, text) in &fixed.texts {
-        let path = &inputs.files[*file].path;
-        review::diff::write(&mut out, path, &before[*file], text, options)?;
+        let Some(old) = fixed.originals.get(file) else { continue };
+        let before = old.source.as_ref().map_or("", |source| source.text());
+        review::diff::write(&mut out, &old.path, before, text, options)?;
     }
     let errors = input_errors(inputs);
     report_errors(&errors)?;
@@ -130,7 +126,7 @@ fn report(
     out: impl std::io::Write,
 ) -> anyhow::Result<End> {
     let corpus = Corpus::new(&inputs.files, session.context);
-    let found = session.detect(&corpus);
+    let found = session.detect(&corpus, |_| true);
     let with_edits = matches!(args.output_format, OutputFormat::Full | OutputFormat::Sarif);
     let mut items = items(&corpus, &found, with_edits);
     for (index, item) in items.iter_mut().enumerate() {
@@ -145,8 +141,13 @@ fn report(
         })
         .collect();
     let input_errors = input_errors(inputs);
+    // Only SARIF describes the rules.
+    let described = match args.output_format {
+        OutputFormat::Sarif => rules::all(),
+        _ => &[],
+    };
     let pages: Vec<(&rules::Entry, String)> =
-        rules::all().iter().map(|entry| (entry, rules::page(entry))).collect();
+        described.iter().map(|entry| (entry, rules::page(entry))).collect();
     let infos: Vec<RuleInfo<'_>> = pages
         .iter()
         .map(|(entry, page)| RuleInfo {

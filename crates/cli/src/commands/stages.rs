@@ -18,7 +18,7 @@ pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
     let inputs = session.read(&args.inputs);
     let corpus = Corpus::new(&inputs.files, session.context);
-    let found = session.detect(&corpus);
+    let found = session.detect(&corpus, |_| true);
     let mut detections = Vec::new();
     for (position, found) in found.iter().enumerate() {
         let (object, input) = (corpus.object(position), corpus.input_of(position));
