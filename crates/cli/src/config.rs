@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use manifest::{Limits, Node, Source};
-use rules::Values;
+use rules::{Parameters, Values};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,8 @@ const NAMES: [&str; 2] = ["k8s-auto-fix.yaml", "k8s-auto-fix.yml"];
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, default)]
 pub(crate) struct Config {
-    /// `default`, `all`, `pod-security-baseline`, `pod-security-restricted`.
+    /// `default`, `all`, `pod-security-baseline`, `pod-security-restricted`, `nsa`, `cis` or
+    /// `kube-linter`.
     pub(crate) profile: Option<String>,
     /// Rules to run instead of the profile's.
     pub(crate) select: Vec<String>,
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) pod_security_version: Option<String>,
     /// `all` or `directory`.
     pub(crate) context: Option<String>,
+    /// Parameters of rules.
+    pub(crate) parameters: Parameters,
     /// Values that no manifest holds.
     pub(crate) values: Values,
 

@@ -64,7 +64,11 @@ impl Session {
         if let Some(bytes) = common.max_file_size {
             limits.max_bytes = bytes;
         }
-        let settings = Settings { values: config.values.clone(), pod_security };
+        let settings = Settings {
+            values: config.values.clone(),
+            parameters: config.parameters.clone(),
+            pod_security,
+        };
         let rules = selection.rules;
         Ok(Self { config, settings, rules, context, versions, limits, quiet: common.quiet })
     }

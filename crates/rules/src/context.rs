@@ -1,4 +1,5 @@
-use crate::{Finding, Object, Remedy, Rule, Set, Settings, Site};
+use crate::{DefaultValue, Finding, Object, Parameter, Remedy, Rule, Set, Settings, Site};
+use serde_json::Value;
 
 /// What a check may know besides its subject, and where it reports.
 pub struct Context<'s, 'a> {
@@ -33,5 +34,51 @@ impl<'s, 'a> Context<'s, 'a> {
             message: message.into(),
             remedy: remedy.into(),
         });
+    }
+
+    /// A parameter that is a whole number.
+    pub fn integer(&self, parameter: &Parameter) -> i64 {
+        let default = match parameter.default {
+            DefaultValue::Integer(number) => number,
+            _ => 0,
+        };
+        self.set_value(parameter).and_then(Value::as_i64).unwrap_or(default)
+    }
+
+    /// A parameter that is a number.
+    pub fn number(&self, parameter: &Parameter) -> f64 {
+        let default = match parameter.default {
+            DefaultValue::Number(number) => number,
+            _ => 0.0,
+        };
+        self.set_value(parameter).and_then(Value::as_f64).unwrap_or(default)
+    }
+
+    /// A parameter that is a text.
+    pub fn text(&self, parameter: &Parameter) -> &'s str {
+        let default = match parameter.default {
+            DefaultValue::Text(text) | DefaultValue::Pattern(text) => text,
+            _ => "",
+        };
+        self.set_value(parameter).and_then(Value::as_str).unwrap_or(default)
+    }
+
+    /// A parameter that is a list of texts.
+    pub fn list(&self, parameter: &Parameter) -> Vec<&'s str> {
+        match (self.set_value(parameter), parameter.default) {
+            (Some(Value::Array(items)), _) => items.iter().filter_map(Value::as_str).collect(),
+            (_, DefaultValue::List(items)) => items.to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether a text is what a parameter's regular expression asks for.
+    pub fn matches(&self, parameter: &Parameter, text: &str) -> bool {
+        let pattern = self.settings.parameters.pattern(self.text(parameter));
+        pattern.is_some_and(|pattern| pattern.matches(text))
+    }
+
+    fn set_value(&self, parameter: &Parameter) -> Option<&'s Value> {
+        self.settings.parameters.get(self.rule.id, parameter.name)
     }
 }

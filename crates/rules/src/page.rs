@@ -26,6 +26,13 @@ pub fn page(entry: &Entry) -> String {
         let heading = if line.starts_with('#') { "#" } else { "" };
         let _ = writeln!(page, "{heading}{line}");
     }
+    if !rule.parameters.is_empty() {
+        page.push_str("\n## What can be set\n\n| Parameter | Meaning | Default |\n|---|---|---|\n");
+    }
+    for parameter in rule.parameters {
+        let default = parameter.default.to_json();
+        let _ = writeln!(page, "| `{}` | {} | `{default}` |", parameter.name, parameter.meaning);
+    }
     let _ = write!(
         page,
         "\n## How to silence it\n\nLeave the rule out with `--ignore {id}`, or with\n\n\

@@ -1,4 +1,4 @@
-use crate::{Container, Context, Object, Pod};
+use crate::{Container, Context, Object, Parameter, Pod};
 use record::Severity;
 
 /// Everything about a rule but its page.
@@ -26,6 +26,8 @@ pub struct Rule {
     /// List items and map entries of the protected kinds (containers, volumes, environment,
     /// mounts, ports, accounts, data) that a fix may take away, in the same notation.
     pub removes: &'static [&'static str],
+    /// What the operator may set.
+    pub parameters: &'static [Parameter],
     /// Whether it looks at other objects.
     pub scope: Scope,
     /// The check, at the level it needs.

@@ -23,6 +23,7 @@ struct Index<'a> {
     objects: Vec<Object<'a>>,
     by_name: HashMap<(usize, &'a str, &'a str, &'a str), Vec<usize>>,
     by_kind: HashMap<(usize, &'a str, &'a str), Vec<usize>>,
+    by_kind_anywhere: HashMap<(usize, &'a str), Vec<usize>>,
     pods_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     services_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
 }
@@ -35,6 +36,8 @@ impl<'a> Set<'a> {
             let namespace = object.namespace.unwrap_or("");
             let kind = (object.context, namespace, object.kind);
             index.by_kind.entry(kind).or_default().push(position);
+            let anywhere = (object.context, object.kind);
+            index.by_kind_anywhere.entry(anywhere).or_default().push(position);
             let name = (object.context, namespace, object.kind, object.name);
             index.by_name.entry(name).or_default().push(position);
             for (key, value) in pod_labels(object) {
@@ -89,6 +92,40 @@ impl<'a> Set<'a> {
     ) -> Vec<&Object<'a>> {
         let key = (object.context, object.namespace.unwrap_or(""), kind, name);
         self.found(self.index.by_name.get(&key), group)
+    }
+
+    /// Objects of this kind and name in the context of `object` and in a namespace of its own,
+    /// as written; empty for objects without one, such as those of the whole cluster.
+    pub fn named_in(
+        &self,
+        object: &Object<'_>,
+        namespace: &str,
+        group: &str,
+        kind: &str,
+        name: &str,
+    ) -> Vec<&Object<'a>> {
+        self.found(self.index.by_name.get(&(object.context, namespace, kind, name)), group)
+    }
+
+    /// Objects of this kind in the context of `object`, in a namespace of its own, as written.
+    pub fn of_kind_in(
+        &self,
+        object: &Object<'_>,
+        namespace: &str,
+        group: &str,
+        kind: &str,
+    ) -> Vec<&Object<'a>> {
+        self.found(self.index.by_kind.get(&(object.context, namespace, kind)), group)
+    }
+
+    /// Objects of this kind in the context of `object`, in any namespace.
+    pub fn of_kind_anywhere(
+        &self,
+        object: &Object<'_>,
+        group: &str,
+        kind: &str,
+    ) -> Vec<&Object<'a>> {
+        self.found(self.index.by_kind_anywhere.get(&(object.context, kind)), group)
     }
 
     fn found(&self, positions: Option<&Vec<usize>>, group: &str) -> Vec<&Object<'a>> {

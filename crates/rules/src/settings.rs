@@ -1,6 +1,6 @@
 //! What the operator chooses: which rules run, with which parameters and values.
 
-use crate::{Entry, Rule, Values, pod_security, rule};
+use crate::{Entry, Parameters, Rule, Values, pod_security, rule};
 use std::str::FromStr;
 
 /// Parameters of the rules and the operator's values.
@@ -8,6 +8,8 @@ use std::str::FromStr;
 pub struct Settings {
     /// Values that fixes may write, supplied by the operator.
     pub values: Values,
+    /// Parameters of the rules, where they differ from the defaults.
+    pub parameters: Parameters,
     /// The edition of the Pod Security Standards that rules with a control follow.
     pub pod_security: pod_security::Edition,
 }
@@ -23,6 +25,10 @@ pub enum Profile {
     PodSecurityBaseline,
     /// The controls of the Pod Security Standards' restricted level.
     PodSecurityRestricted,
+    /// Rules that the NSA and CISA's hardening guide asks for.
+    Nsa,
+    /// Rules that the CIS Kubernetes Benchmark asks for.
+    Cis,
 }
 
 impl FromStr for Profile {
@@ -34,6 +40,8 @@ impl FromStr for Profile {
             "all" => Self::All,
             "pod-security-baseline" => Self::PodSecurityBaseline,
             "pod-security-restricted" => Self::PodSecurityRestricted,
+            "nsa" => Self::Nsa,
+            "cis" => Self::Cis,
             _ => return Err(SelectionError::Profile(name.to_owned())),
         })
     }
@@ -44,8 +52,8 @@ impl FromStr for Profile {
 pub enum SelectionError {
     /// No such profile.
     #[error(
-        "unknown profile `{0}`: expected default, all, pod-security-baseline or \
-         pod-security-restricted"
+        "unknown profile `{0}`: expected default, all, pod-security-baseline, \
+         pod-security-restricted, nsa, cis or kube-linter"
     )]
     Profile(String),
     /// No such rule, with the nearest name there is.
@@ -118,11 +126,18 @@ fn rules_of(profile: Profile, edition: pod_security::Edition) -> Vec<&'static Ru
     match profile {
         Profile::Default => every.filter(|rule| rule.default).collect(),
         Profile::All => every.collect(),
+        Profile::Nsa => every.filter(|rule| is_asked_for(rule, "NSA/CISA")).collect(),
+        Profile::Cis => every.filter(|rule| is_asked_for(rule, "CIS ")).collect(),
         Profile::PodSecurityBaseline | Profile::PodSecurityRestricted => {
             let edition = pod_security::Edition { level: profile.pod_security_level(), ..edition };
             pod_security::rules(edition).collect()
         }
     }
+}
+
+/// Whether a reference of the rule begins with the name of this guide.
+fn is_asked_for(rule: &Rule, guide: &str) -> bool {
+    rule.references.iter().any(|reference| reference.starts_with(guide))
 }
 
 fn named(name: &str) -> Result<Vec<&'static Rule>, SelectionError> {

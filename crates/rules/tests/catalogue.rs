@@ -5,7 +5,7 @@
 
 use manifest::{Limits, Path, Segment, Source};
 use rules::{
-    Edit, Entry, Finding, Object, Remedy, Rule, Set, Settings, Values, all, check_object, objects,
+    DefaultValue, Edit, Entry, Finding, Object, Pattern, Remedy, Rule, Set, Settings, all, check_object, objects,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,14 +28,23 @@ fn source(rule: &Rule, file: &str) -> Source {
     source
 }
 
+/// What the fixtures' `values.yaml` and `parameters.yaml` set, where they are.
 fn settings(rule: &Rule) -> Settings {
-    if !folder(&["fixtures", rule.id, "values.yaml"]).exists() {
-        return Settings::default();
+    let mut settings = Settings::default();
+    if let Some(json) = json(rule, "values.yaml") {
+        settings.values = serde_json::from_value(json).expect("values.yaml holds values");
     }
-    let source = source(rule, "values.yaml");
-    let json = source.root(0).expect("values.yaml has content").to_json();
-    let values: Values = serde_json::from_value(json).expect("values.yaml holds values");
-    Settings { values, ..Settings::default() }
+    if let Some(parameters) = json(rule, "parameters.yaml") {
+        let json = serde_json::json!({ rule.id: parameters });
+        settings.parameters = serde_json::from_value(json).expect("parameters.yaml fits the rule");
+    }
+    settings
+}
+
+fn json(rule: &Rule, file: &str) -> Option<serde_json::Value> {
+    folder(&["fixtures", rule.id, file])
+        .exists()
+        .then(|| source(rule, file).root(0).expect("the file has content").to_json())
 }
 
 /// Every object of a fixture with the findings of its rule.
@@ -59,6 +68,22 @@ fn every_rule_has_its_page() {
             assert!(found, "{}: no heading `{heading}`", rule.id);
         }
         assert!(!rule.title.is_empty() && !rule.title.ends_with('.'), "{}: title", rule.id);
+    }
+}
+
+#[test]
+fn parameters_have_names_meanings_and_defaults_that_compile() {
+    for Entry { rule, .. } in all() {
+        let names: BTreeSet<&str> = rule.parameters.iter().map(|known| known.name).collect();
+        assert_eq!(names.len(), rule.parameters.len(), "{}: a parameter occurs twice", rule.id);
+        for parameter in rule.parameters {
+            let name = parameter.name;
+            assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{}: {name}", rule.id);
+            assert!(!parameter.meaning.ends_with('.'), "{}: {name}", rule.id);
+            if let DefaultValue::Pattern(text) = parameter.default {
+                assert!(Pattern::new(text).is_ok(), "{}: {name}", rule.id);
+            }
+        }
     }
 }
 

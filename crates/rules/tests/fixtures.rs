@@ -8,7 +8,7 @@
 use detector::{Corpus, Found, Input, ObjectContext};
 use manifest::Limits;
 use record::{Applicability, Status};
-use rules::{Finding, Rule, Settings, Values};
+use rules::{Finding, Rule, Settings};
 use schema::{Schemas, Version};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,13 +23,21 @@ fn input(name: &str, bytes: Vec<u8>) -> Vec<Input> {
 }
 
 fn settings(rule: &Rule) -> Settings {
-    let Ok(bytes) = std::fs::read(folder(rule).join("values.yaml")) else {
-        return Settings::default();
-    };
-    let inputs = input("values.yaml", bytes);
-    let source = inputs[0].source.as_ref().unwrap();
-    let values: Values = serde_json::from_value(source.root(0).unwrap().to_json()).unwrap();
-    Settings { values, ..Settings::default() }
+    let mut settings = Settings::default();
+    if let Some(json) = json(rule, "values.yaml") {
+        settings.values = serde_json::from_value(json).unwrap();
+    }
+    if let Some(parameters) = json(rule, "parameters.yaml") {
+        let json = serde_json::json!({ rule.id: parameters });
+        settings.parameters = serde_json::from_value(json).unwrap();
+    }
+    settings
+}
+
+fn json(rule: &Rule, file: &str) -> Option<serde_json::Value> {
+    let bytes = std::fs::read(folder(rule).join(file)).ok()?;
+    let inputs = input(file, bytes);
+    Some(inputs[0].source.as_ref().unwrap().root(0).unwrap().to_json())
 }
 
 /// Findings and verdicts of one rule on one text.

@@ -49,6 +49,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.6", "NSA/CISA"],
     touches: &["{container}/securityContext/allowPrivilegeEscalation"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

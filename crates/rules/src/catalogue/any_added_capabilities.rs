@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.9"],
     touches: &["{container}/securityContext/capabilities/add/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

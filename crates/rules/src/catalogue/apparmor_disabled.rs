@@ -35,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
         "{template}/metadata/annotations/*",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

@@ -35,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.9", "PSS restricted"],
     touches: &["{container}/securityContext/capabilities/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

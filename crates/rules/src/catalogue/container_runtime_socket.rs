@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

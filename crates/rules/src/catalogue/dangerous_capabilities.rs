@@ -35,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["NSA/CISA"],
     touches: &["{container}/securityContext/capabilities/add/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

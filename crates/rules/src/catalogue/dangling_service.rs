@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Set,
     check: Check::Object(check),
 };
@@ -74,7 +75,8 @@ fn nearest(selector: &[(&str, &str)], cx: &Context<'_, '_>) -> Option<String> {
     let [workload] = cx.set.nearly_selected(cx.object, selector)[..] else { return None };
     let (key, wanted) =
         selector.iter().find(|(key, wanted)| label(workload, key) != Some(*wanted))?;
-    let own = label(workload, key).map_or_else(|| "lacks it".to_owned(), |own| format!("has {key}={own}"));
+    let own = label(workload, key)
+        .map_or_else(|| "lacks it".to_owned(), |own| format!("has {key}={own}"));
     Some(format!(
         "perhaps {} \"{}\" is meant: the selector asks for {key}={wanted}, its pods' template {own}",
         workload.kind, workload.name

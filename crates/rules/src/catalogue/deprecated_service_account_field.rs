@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{pod}/serviceAccount", "{pod}/serviceAccountName"],
     removes: &["{pod}/serviceAccount"],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["PSS baseline"],
     touches: &["{container}/securityContext/capabilities/add/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

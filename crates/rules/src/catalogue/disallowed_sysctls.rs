@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.7.3"],
     touches: &["{pod}/securityContext/sysctls/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

@@ -39,6 +39,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

@@ -46,6 +46,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.10"],
     touches: &["{container}/securityContext/capabilities/drop/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

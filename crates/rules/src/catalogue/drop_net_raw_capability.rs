@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/securityContext/capabilities/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -35,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/env/*"],
     removes: &["{container}/env/*"],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

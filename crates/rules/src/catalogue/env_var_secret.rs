@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Set,
     check: Check::Container(check),
 };

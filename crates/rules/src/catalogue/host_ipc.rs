@@ -39,6 +39,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.4", "NSA/CISA"],
     touches: &["{pod}/hostIPC"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

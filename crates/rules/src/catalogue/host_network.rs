@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.5", "NSA/CISA"],
     touches: &["{pod}/hostNetwork"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

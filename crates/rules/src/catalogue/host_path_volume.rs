@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.12"],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

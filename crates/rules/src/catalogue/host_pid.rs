@@ -39,6 +39,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.3", "NSA/CISA"],
     touches: &["{pod}/hostPID"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

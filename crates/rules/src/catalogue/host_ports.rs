@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.13", "NSA/CISA"],
     touches: &["{container}/ports/*/hostPort"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

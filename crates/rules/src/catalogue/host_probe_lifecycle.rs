@@ -35,6 +35,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/lifecycle/*/*/host",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

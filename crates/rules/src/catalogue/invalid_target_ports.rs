@@ -41,6 +41,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/lifecycle/*/*/port",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Set,
     check: Check::Object(check),
 };

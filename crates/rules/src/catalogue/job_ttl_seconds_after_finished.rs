@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["spec/ttlSecondsAfterFinished", "spec/jobTemplate/spec/ttlSecondsAfterFinished"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Object(check),
 };

@@ -44,6 +44,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/image"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -40,6 +40,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/seccompProfile/**",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/ports/**", "{container}/livenessProbe/*/port"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

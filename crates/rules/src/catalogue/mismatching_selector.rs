@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{template}/metadata/labels/*"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Object(check),
 };

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["Kubernetes API validation"],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -39,6 +39,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.8"],
     touches: &["{container}/securityContext/capabilities/drop/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -39,6 +39,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{pod}/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Object(check),
 };

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/securityContext/capabilities/drop/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

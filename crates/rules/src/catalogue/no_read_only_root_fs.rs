@@ -48,6 +48,7 @@ pub(crate) static RULE: Rule = Rule {
         "{pod}/volumes/**",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Set,
     check: Check::Pod(check),
 };

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["spec/unhealthyPodEvictionPolicy"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Object(check),
 };

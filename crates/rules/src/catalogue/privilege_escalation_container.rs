@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/capabilities/add/**",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

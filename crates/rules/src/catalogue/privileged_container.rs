@@ -46,6 +46,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.2.2", "NSA/CISA"],
     touches: &["{container}/securityContext/privileged"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

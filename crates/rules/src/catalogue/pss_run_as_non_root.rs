@@ -43,6 +43,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/runAsUser",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

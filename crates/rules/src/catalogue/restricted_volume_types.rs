@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["PSS restricted"],
     touches: &[],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

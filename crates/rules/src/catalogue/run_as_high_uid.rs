@@ -1,6 +1,6 @@
 //! # What it finds
 //!
-//! A container whose `runAsUser`, its own or the pod's, is missing or at most 10000. Pods declared
+//! A container whose `runAsUser`, its own or the pod's, is missing or at most 10000 (`minUid`). Pods declared
 //! for Windows are exempt.
 //!
 //! # Why it matters
@@ -10,7 +10,7 @@
 //!
 //! # What the fix changes
 //!
-//! `runAsUser` on the container, from `values`, if that id is above 10000. Without one there is no
+//! `runAsUser` on the container, from `values`, if that id is high enough. Without one there is no
 //! fix.
 //!
 //! # What it may break
@@ -23,7 +23,7 @@
 //! Trivy looks at the container's own field only; Checkov and kube-score accept 10000 itself.
 
 use crate::common::effective_user;
-use crate::{Check, Container, Context, Fix, Pod, Remedy, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Remedy, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -40,15 +40,21 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/securityContext/runAsUser"],
     removes: &[],
+    parameters: &[MIN_UID],
     scope: Scope::Object,
     check: Check::Container(check),
 };
 
-const HIGHEST_LOW: i64 = 10_000;
+const MIN_UID: Parameter = Parameter {
+    name: "minUid",
+    meaning: "the highest user id that is still too low",
+    default: DefaultValue::Integer(10_000),
+};
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    let highest_low = cx.integer(&MIN_UID);
     let user = effective_user(pod, container);
-    if pod.is_windows() || user.is_some_and(|uid| uid > HIGHEST_LOW) {
+    if pod.is_windows() || user.is_some_and(|uid| uid > highest_low) {
         return;
     }
     let label = container.label();
@@ -58,12 +64,12 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     };
     let site = container.site(pod, &["securityContext", "runAsUser"]);
     let uid = cx.settings.values.run_as_user(cx.object, Some(container));
-    let high = uid.filter(|uid| uid.value.as_i64().is_some_and(|uid| uid > HIGHEST_LOW));
+    let high = uid.filter(|uid| uid.value.as_i64().is_some_and(|uid| uid > highest_low));
     let remedy = match high {
         Some(uid) => Fix::unsafe_because("files of another user may become unreadable")
             .set(site.path.clone(), uid)
             .into(),
-        None => Remedy::from("needs a user id above 10000 that the image works with"),
+        None => Remedy::from("needs a high user id that the image works with"),
     };
     cx.report(site, message, remedy);
 }

@@ -54,6 +54,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/runAsGroup",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

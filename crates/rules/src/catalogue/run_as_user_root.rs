@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["PSS restricted"],
     touches: &["{pod}/securityContext/runAsUser", "{container}/securityContext/runAsUser"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

@@ -47,6 +47,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/seccompProfile/**",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

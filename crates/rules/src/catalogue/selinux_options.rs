@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
         "{container}/securityContext/seLinuxOptions/*",
     ],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

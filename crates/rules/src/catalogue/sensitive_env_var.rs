@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["NSA/CISA"],
     touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Set,
     check: Check::Container(check),
 };

@@ -43,6 +43,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["CIS 5.7.3"],
     touches: &["{container}/securityContext/procMount"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{pod}/securityContext/sysctls/**"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Pod(check),
 };

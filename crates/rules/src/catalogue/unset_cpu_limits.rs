@@ -42,6 +42,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["NSA/CISA"],
     touches: &["{container}/resources/limits/cpu"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

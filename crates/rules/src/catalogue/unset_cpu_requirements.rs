@@ -46,6 +46,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/resources/requests/cpu"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

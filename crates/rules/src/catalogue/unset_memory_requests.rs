@@ -40,6 +40,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/resources/requests/memory"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };

@@ -43,6 +43,7 @@ pub(crate) static RULE: Rule = Rule {
     references: &["NSA/CISA"],
     touches: &["{container}/resources/limits/memory"],
     removes: &[],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };
