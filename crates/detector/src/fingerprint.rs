@@ -1,6 +1,7 @@
 use crate::Found;
 use rules::{Finding, Object};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
 
@@ -39,13 +40,14 @@ impl Identity {
 
     /// Gives every finding its fingerprint. Findings of one rule at one place are numbered.
     pub(crate) fn identify(&self, object: &Object<'_>, findings: Vec<Finding>) -> Vec<Found> {
-        let mut seen: HashMap<(&'static str, String), u32> = HashMap::new();
+        let mut seen: HashMap<(Cow<'static, str>, String), u32> = HashMap::new();
         findings
             .into_iter()
             .map(|finding| {
                 let keyed_path = finding.path.keyed(object.root);
-                let number = seen.entry((finding.rule.id, keyed_path.clone())).or_default();
-                let fingerprint = self.fingerprint(finding.rule.id, &keyed_path, *number);
+                let check = finding.check_id();
+                let number = seen.entry((check.clone(), keyed_path.clone())).or_default();
+                let fingerprint = self.fingerprint(&check, &keyed_path, *number);
                 *number += 1;
                 Found { finding, keyed_path, fingerprint }
             })

@@ -1,7 +1,7 @@
 use crate::{Fingerprint, Input};
 use manifest::{Source, Span};
-use record::{Detection, ObjectRef, Region};
-use rules::{Finding, Object};
+use record::{Detection, ObjectRef, Region, canonical_policy_id};
+use rules::{FOREIGN, Finding, Object};
 use std::borrow::Cow;
 
 /// A finding with its identity.
@@ -19,23 +19,36 @@ impl Found {
     /// The record of this finding. `id` is its number in the run.
     pub fn record(&self, id: String, input: &Input, object: &Object<'_>) -> Detection {
         let rule = self.finding.rule;
+        let known = *rule != FOREIGN;
+        let reported = self.finding.reported.as_ref();
+        let policy_id = match reported {
+            Some(reported) if !known => canonical_policy_id(&reported.id),
+            _ => rule.record_policy_id().to_owned(),
+        };
+        let own_alias = reported.map(|by| format!("{}:{}", by.tool, by.id));
+        let mut aliases: Vec<Cow<'static, str>> =
+            rule.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect();
+        aliases.extend(
+            own_alias.clone().filter(|own| !rule.aliases.contains(&own.as_str())).map(Cow::Owned),
+        );
         let note = self.finding.note();
         Detection {
             id,
             manifest_path: input.path.clone(),
             manifest_yaml: None,
-            policy_id: rule.record_policy_id().to_owned(),
+            policy_id,
             violation_text: self.finding.message.clone(),
-            rule: Some(rule.id.to_owned()),
+            rule: known.then(|| rule.id.to_owned()),
+            reported_by: own_alias,
             fingerprint: Some(self.fingerprint.to_string()),
             object: Some(object_ref(object)),
             pointer: Some(object.prefix() + &self.finding.path.to_pointer()),
             keyed_path: Some(self.keyed_path.clone()),
             span: input.source.as_ref().ok().map(|source| region(source, &self.finding.span)),
-            severity: Some(rule.severity),
+            severity: Some(self.finding.severity()),
             applicability: Some(self.finding.applicability()),
             remedy: (!note.is_empty()).then(|| note.to_owned()),
-            aliases: rule.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect(),
+            aliases,
         }
     }
 }

@@ -22,6 +22,10 @@ pub struct Detection {
     /// Our rule id; absent when the finding comes from elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
+    /// The check of another tool that reported it, as `tool:id`; absent when our own rule found
+    /// it. With it and without [`Detection::rule`], no rule here corresponds to that check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_by: Option<String>,
     /// Hash of rule, object identity and keyed path (see `docs/records.md`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,

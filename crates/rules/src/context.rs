@@ -33,6 +33,7 @@ impl<'s, 'a> Context<'s, 'a> {
             span: site.span,
             message: message.into(),
             remedy: remedy.into(),
+            reported: None,
         });
     }
 

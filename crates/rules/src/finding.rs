@@ -1,7 +1,8 @@
-use crate::Rule;
+use crate::{Check, Rule, Scope};
 use manifest::{Path, Span};
-use record::{Applicability, ValueSource};
+use record::{Applicability, Severity, ValueSource};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// One thing that is wrong, with the way to cure it.
 #[derive(Debug, Clone)]
@@ -17,9 +18,58 @@ pub struct Finding {
     pub message: String,
     /// How to cure it.
     pub remedy: Remedy,
+    /// Who else reported it; none for what the rule's own check found.
+    pub reported: Option<Reported>,
 }
 
+/// The tool that reported a finding, and what it calls the check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// As in aliases: `kube-linter`, `trivy`, …
+    pub tool: String,
+    /// The tool's own id of the check.
+    pub id: String,
+    /// How the tool rates it, when it does.
+    pub severity: Option<Severity>,
+}
+
+/// Stands for every check of another tool that no rule here corresponds to. It is not in the
+/// catalogue: it checks nothing and fixes nothing.
+pub static FOREIGN: Rule = Rule {
+    id: "foreign",
+    title: "Found by another tool, without a rule here",
+    severity: Severity::Medium,
+    default: false,
+    policy_id: None,
+    aliases: &[],
+    references: &[],
+    touches: &[],
+    removes: &[],
+    parameters: &[],
+    scope: Scope::Object,
+    check: Check::Object(|_, _| ()),
+};
+
 impl Finding {
+    /// The id that identifies the check in fingerprints and reports: the rule's, or `tool:id` for
+    /// a check that no rule here corresponds to.
+    pub fn check_id(&self) -> Cow<'static, str> {
+        match &self.reported {
+            Some(Reported { tool, id, .. }) if *self.rule == FOREIGN => {
+                format!("{tool}:{id}").into()
+            }
+            _ => self.rule.id.into(),
+        }
+    }
+
+    /// How much harm it can do: what the reporting tool says where no rule here knows better.
+    pub fn severity(&self) -> Severity {
+        match &self.reported {
+            Some(Reported { severity: Some(severity), .. }) if *self.rule == FOREIGN => *severity,
+            _ => self.rule.severity,
+        }
+    }
+
     /// Who may apply the remedy.
     pub fn applicability(&self) -> Applicability {
         match &self.remedy {

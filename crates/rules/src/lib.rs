@@ -22,7 +22,7 @@ mod values;
 
 pub use context::Context;
 pub use engine::check_object;
-pub use finding::{Condition, Edit, Finding, Fix, Remedy, Written};
+pub use finding::{Condition, Edit, FOREIGN, Finding, Fix, Remedy, Reported, Written};
 pub use object::{Container, Object, Pod, Role, Site, objects};
 pub use page::page;
 pub use parameter::{DefaultValue, Parameter, ParameterError, Parameters, Pattern};

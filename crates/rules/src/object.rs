@@ -17,6 +17,8 @@ pub struct Object<'a> {
     pub name: &'a str,
     /// Which objects see each other; objects of one context form one set.
     pub context: usize,
+    /// Its position in the set; nought before it is in one.
+    pub position: usize,
     /// The document's index in its file.
     pub document: usize,
     /// Index within the `items` of a List.
@@ -73,6 +75,7 @@ impl<'a> Object<'a> {
             namespace: text("namespace"),
             name: text("name").or_else(|| text("generateName")).unwrap_or(""),
             context,
+            position: 0,
             document,
             item,
             pod,

@@ -30,9 +30,11 @@ struct Index<'a> {
 
 impl<'a> Set<'a> {
     /// Indexes the objects. Their order is kept; it is the order of every answer.
-    pub fn new(objects: Vec<Object<'a>>) -> Self {
+    pub fn new(mut objects: Vec<Object<'a>>) -> Self {
         let mut index = Index::default();
-        for (position, object) in objects.iter().enumerate() {
+        for (position, object) in objects.iter_mut().enumerate() {
+            object.position = position;
+            let object = &*object;
             let namespace = object.namespace.unwrap_or("");
             let kind = (object.context, namespace, object.kind);
             index.by_kind.entry(kind).or_default().push(position);
@@ -54,7 +56,8 @@ impl<'a> Set<'a> {
     }
 
     /// The same set with one object in an edited form. Its identity must be unchanged.
-    pub fn replacing(&self, position: usize, object: Object<'a>) -> Self {
+    pub fn replacing(&self, position: usize, mut object: Object<'a>) -> Self {
+        object.position = position;
         Self { index: Arc::clone(&self.index), replaced: Some((position, Box::new(object))) }
     }
 

@@ -5,7 +5,8 @@
 
 use manifest::{Limits, Path, Segment, Source};
 use rules::{
-    DefaultValue, Edit, Entry, Finding, Object, Pattern, Remedy, Rule, Set, Settings, all, check_object, objects,
+    DefaultValue, Edit, Entry, Finding, Object, Pattern, Remedy, Rule, Set, Settings, all,
+    check_object, objects,
 };
 use std::collections::BTreeSet;
 use std::fs;

@@ -39,6 +39,7 @@ fn detection(id: &str, rule: &str, needle: &str, message: &str) -> Detection {
         policy_id: rule.replace('-', "_"),
         violation_text: message.to_owned(),
         rule: Some(rule.to_owned()),
+        reported_by: None,
         fingerprint: Some(format!("f{id}")),
         object: Some(ObjectRef {
             api_version: "v1".to_owned(),
@@ -77,6 +78,7 @@ pub(crate) fn detections() -> Vec<Detection> {
         policy_id: "CKV_K8S_1".to_owned(),
         violation_text: "evil\u{1b}[31m\n::error::text".to_owned(),
         rule: None,
+        reported_by: None,
         fingerprint: None,
         object: None,
         pointer: None,
