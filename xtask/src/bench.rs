@@ -77,7 +77,7 @@ pub(crate) fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn manifests(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+pub(crate) fn manifests(folder: &Path) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
     let mut paths = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -6,6 +6,7 @@
 mod bench;
 mod generate;
 mod measure;
+mod parity;
 mod schemas;
 mod test;
 mod tools;
@@ -18,6 +19,7 @@ usage: cargo xtask <command>
   test                  everything that must hold before a change lands
   bench [--full]        time the tool on the dev corpus, write docs/benchmarks.md
   measure               the funnel of every rule on real input, into docs/measurements.md
+  parity [DIR…]         compare with the oracles of the data folder, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
   schemas [--check]     the packed Kubernetes schemas, made from Kubernetes' own documents";
 
@@ -28,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, [])) if command == "test" => test::run(root),
         Some((command, rest)) if command == "bench" => bench::run(root, rest),
         Some((command, [])) if command == "measure" => measure::run(root),
+        Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "schemas" => schemas::run(rest),
         _ => anyhow::bail!("{USAGE}"),

@@ -1,6 +1,8 @@
 use crate::Found;
 use crate::fingerprint::Identity;
-use manifest::{Limits, Source, SourceError};
+use crate::linted::Linted;
+use manifest::{Limits, Node, Source, SourceError};
+use policies::kube_linter::Linter;
 use rules::{Object, Rule, Set, Settings, objects};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -54,6 +56,8 @@ pub struct Corpus<'a> {
     files: Vec<usize>,
     /// Of each object, how many objects of the same identity precede it in its file.
     ordinals: Vec<usize>,
+    /// kube-linter's checks, when they run.
+    linted: Option<Linted<'a>>,
 }
 
 impl<'a> Corpus<'a> {
@@ -85,7 +89,20 @@ impl<'a> Corpus<'a> {
                 }
             }
         }
-        Self { inputs, set: Set::new(all), files, ordinals }
+        Self { inputs, set: Set::new(all), files, ordinals, linted: None }
+    }
+
+    /// Lets kube-linter's checks run beside the selected rules.
+    #[must_use]
+    pub fn linted_by(mut self, linter: Option<&'a Linter>) -> Self {
+        self.linted = linter.map(|linter| Linted::new(linter, &self));
+        self
+    }
+
+    /// The document that holds the object at a position.
+    pub(crate) fn document(&self, position: usize) -> Option<Node<'a>> {
+        let source = self.input_of(position).source.as_ref().ok()?;
+        source.root(self.object(position).document)
     }
 
     /// The number of objects.
@@ -138,7 +155,10 @@ impl<'a> Corpus<'a> {
         rules: &[&'static Rule],
         settings: &Settings,
     ) -> Vec<Found> {
-        let findings = rules::check_object(object, set, rules, settings);
+        let mut findings = rules::check_object(object, set, rules, settings);
+        if let Some(linted) = &self.linted {
+            findings.extend(linted.check(object, self.document(position), set, settings));
+        }
         let file = &self.input_of(position).identity;
         let identity = Identity::new(file, object, self.ordinals[position]);
         identity.identify(object, findings)

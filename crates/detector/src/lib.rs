@@ -3,6 +3,7 @@
 
 mod corpus;
 mod fingerprint;
+mod linted;
 mod report;
 
 pub use corpus::{Corpus, Input, ObjectContext};

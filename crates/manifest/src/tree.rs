@@ -340,6 +340,15 @@ impl<'a> Node<'a> {
         })
     }
 
+    /// Keys and values of a map as they are written: keys that occur twice do, and `<<` is a key.
+    /// Empty for everything else.
+    pub fn written_entries(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+        let entries = self.tree.map_entries(self.real());
+        entries
+            .iter()
+            .map(move |entry| (self.tree.scalar_text(self.text, entry.key), self.with(entry.value)))
+    }
+
     /// Items of a list. Empty for everything else.
     pub fn items(self) -> impl ExactSizeIterator<Item = Node<'a>> {
         self.tree.seq_items(self.real()).iter().map(move |&id| self.with(id))

@@ -51,14 +51,12 @@ pub static FOREIGN: Rule = Rule {
 };
 
 impl Finding {
-    /// The id that identifies the check in fingerprints and reports: the rule's, or `tool:id` for
-    /// a check that no rule here corresponds to.
+    /// The id that identifies the check in fingerprints: the rule's, or `tool:id` for a check of
+    /// another tool.
     pub fn check_id(&self) -> Cow<'static, str> {
         match &self.reported {
-            Some(Reported { tool, id, .. }) if *self.rule == FOREIGN => {
-                format!("{tool}:{id}").into()
-            }
-            _ => self.rule.id.into(),
+            Some(Reported { tool, id, .. }) => format!("{tool}:{id}").into(),
+            None => self.rule.id.into(),
         }
     }
 

@@ -38,6 +38,12 @@ impl Quantity {
         Some(Self { nanos: if negative { -nanos } else { nanos } })
     }
 
+    /// The value in units of so many nanos, rounded away from nought.
+    pub fn in_units_of(self, nanos: i128) -> i128 {
+        let (whole, rest) = (self.nanos / nanos, self.nanos % nanos);
+        whole + rest.signum()
+    }
+
     /// Reads a quantity as the API server decodes it: a string or a number.
     pub fn of(node: Node<'_>) -> Option<Self> {
         match node.kind() {

@@ -61,6 +61,11 @@ impl<'a> Set<'a> {
         Self { index: Arc::clone(&self.index), replaced: Some((position, Box::new(object))) }
     }
 
+    /// The object that stands in for the original, if any.
+    pub fn replaced(&self) -> Option<&Object<'a>> {
+        self.replaced.as_ref().map(|(_, object)| &**object)
+    }
+
     /// The number of objects.
     pub fn len(&self) -> usize {
         self.index.objects.len()

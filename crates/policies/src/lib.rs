@@ -1,0 +1,3 @@
+//! Checks of other tools, with the semantics of those tools, on our own parse.
+
+pub mod kube_linter;
