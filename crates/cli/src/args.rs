@@ -64,7 +64,7 @@ pub(crate) enum Command {
 /// Which rules run, and against what.
 #[derive(Debug, Args, Default)]
 pub(crate) struct Selecting {
-    /// default, all, pod-security-baseline or pod-security-restricted
+    /// default, all, pod-security-baseline, pod-security-restricted, nsa, cis or kube-linter
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Rules to run instead of the profile's: ids, ALL, or another tool's id as tool:id
@@ -79,6 +79,9 @@ pub(crate) struct Selecting {
     /// Version of the Pod Security Standards: latest or v1.N
     #[arg(long, value_name = "VERSION")]
     pub(crate) pod_security_version: Option<String>,
+    /// With the profile kube-linter: its configuration; by default .kube-linter.yaml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kube_linter_config: Option<PathBuf>,
     /// Which objects see each other: all, or those of one directory
     #[arg(long, value_name = "all|directory")]
     pub(crate) context: Option<String>,

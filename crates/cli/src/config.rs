@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use manifest::{Limits, Node, Source};
 use rules::{Parameters, Values};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 
 /// File names that are looked for in the working directory, in this order.
@@ -88,32 +89,39 @@ impl Config {
     pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
         let found = NAMES.iter().map(PathBuf::from).find(|name| name.exists());
         let Some(path) = path.map(Path::to_owned).or(found) else { return Ok(Self::default()) };
-        let bytes =
-            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(bytes).map_err(|(line, message)| {
-            let place = line.map_or_else(String::new, |line| format!(":{line}"));
-            anyhow::anyhow!("{}{place}: {message}", path.display())
-        })
+        read(&path)
     }
+}
 
-    fn parse(bytes: Vec<u8>) -> Result<Self, (Option<usize>, String)> {
-        let source =
-            Source::parse(bytes, &Limits::default()).map_err(|error| (None, error.to_string()))?;
-        if let Some(error) = source.documents().iter().find_map(manifest::Document::error) {
-            return Err((None, error.to_string()));
-        }
-        let Some(root) = source.root(0) else { return Ok(Self::default()) };
-        let json = root.to_json();
-        if !json.is_object() {
-            let line = source.position(root.span().start).line;
-            return Err((Some(line), "expected a map of settings".to_owned()));
-        }
-        serde_path_to_error::deserialize(json).map_err(|error| {
-            let message = error.inner().to_string();
-            let line = locate(root, error.path(), &message);
-            (line.map(|offset| source.position(offset).line), message)
-        })
+/// Reads a configuration file, of this program or of another.
+///
+/// # Errors
+/// When the file cannot be read or says something that it must not, with its line.
+pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> anyhow::Result<T> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(bytes).map_err(|(line, message)| {
+        let place = line.map_or_else(String::new, |line| format!(":{line}"));
+        anyhow::anyhow!("{}{place}: {message}", path.display())
+    })
+}
+
+fn parse<T: DeserializeOwned + Default>(bytes: Vec<u8>) -> Result<T, (Option<usize>, String)> {
+    let source =
+        Source::parse(bytes, &Limits::default()).map_err(|error| (None, error.to_string()))?;
+    if let Some(error) = source.documents().iter().find_map(manifest::Document::error) {
+        return Err((None, error.to_string()));
     }
+    let Some(root) = source.root(0) else { return Ok(T::default()) };
+    let json = root.to_json();
+    if !json.is_object() {
+        let line = source.position(root.span().start).line;
+        return Err((Some(line), "expected a map of settings".to_owned()));
+    }
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let message = error.inner().to_string();
+        let line = locate(root, error.path(), &message);
+        (line.map(|offset| source.position(offset).line), message)
+    })
 }
 
 /// Offset of the value that an error is about; for an unknown key, of that key.
@@ -137,7 +145,7 @@ fn locate(root: Node<'_>, path: &serde_path_to_error::Path, message: &str) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::Config;
+    use super::{Config, parse};
 
     const REFERENCE: &str = "seed: 1337\nmax_attempts: 3\nproposer:\n  mode: grok          # rules\n  \
         retries: 2\n  timeout_seconds: 60\n  cache_dir: tmp/proposer-cache\ngrok:\n  \
@@ -147,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_references_run_yaml_loads_unchanged() {
-        let config = Config::parse(REFERENCE.as_bytes().to_vec()).unwrap();
+        let config = parse::<Config>(REFERENCE.as_bytes().to_vec()).unwrap();
         assert_eq!(config.seed, Some(1337));
         assert_eq!(config.proposer.mode.as_deref(), Some("grok"));
         assert_eq!(config.retry_budgets["no_latest_tag"], 2);
@@ -156,7 +164,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
         let (line, message) =
-            Config::parse(b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec()).unwrap_err();
+            parse::<Config>(b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec()).unwrap_err();
         assert_eq!(line, Some(3));
         assert!(message.contains("runAsUsr"), "{message}");
     }
@@ -164,7 +172,7 @@ mod tests {
     #[test]
     fn values_are_read() {
         let text = b"values:\n- match: {kinds: [Job]}\n  ttlSecondsAfterFinished: 3600\n";
-        let config = Config::parse(text.to_vec()).unwrap();
+        let config = parse::<Config>(text.to_vec()).unwrap();
         assert_eq!(config.values.0[0].ttl_seconds_after_finished, Some(3600));
     }
 }

@@ -56,7 +56,7 @@ fn fix_once(
     max: Applicability,
     dirty: Option<&BTreeSet<usize>>,
 ) -> Fixed {
-    let corpus = Corpus::new(files, session.context);
+    let corpus = session.corpus(files);
     let proving = Proving::new(session, &corpus, GateSet::default(), false);
     let judge = proving.judge(session, &corpus);
     let wanted =

@@ -69,6 +69,18 @@ pub(crate) fn read(paths: &[PathBuf], limits: &Limits) -> Inputs {
     inputs
 }
 
+impl Inputs {
+    /// Leaves out files by where they are; stdin stays.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(&Path) -> bool) {
+        let keep: Vec<bool> =
+            self.locations.iter().map(|at| at.as_deref().is_none_or(&wanted)).collect();
+        let mut kept = keep.iter();
+        self.files.retain(|_| kept.next() == Some(&true));
+        let mut kept = keep.iter();
+        self.locations.retain(|_| kept.next() == Some(&true));
+    }
+}
+
 /// Leaves out links to files that are read anyway.
 fn drop_linked_twice(found: &mut Vec<Found>) {
     if !found.iter().any(|file| file.is_link) {

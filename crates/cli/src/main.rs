@@ -6,6 +6,7 @@ mod commands;
 mod config;
 mod fixing;
 mod inputs;
+mod linter;
 mod located;
 mod session;
 mod write;

@@ -3,6 +3,7 @@
 use crate::args::{Common, Selecting};
 use crate::config::Config;
 use crate::inputs::{self, Inputs};
+use crate::linter::{self, Linting};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input, ObjectContext};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) context: ObjectContext,
     pub(crate) versions: Vec<Version>,
     pub(crate) limits: Limits,
+    /// kube-linter's checks, when its profile is asked for.
+    linting: Option<Linting>,
     quiet: bool,
 }
 
@@ -34,11 +37,15 @@ impl Session {
     /// Reads the configuration and lets the flags override it.
     pub(crate) fn new(common: &Common, selecting: &Selecting) -> anyhow::Result<Self> {
         let config = Config::load(common.config.as_deref())?;
-        let profile: Profile = selecting
-            .profile
-            .as_ref()
-            .or(config.profile.as_ref())
-            .map_or(Ok(Profile::Default), |name| name.parse())?;
+        let profile = selecting.profile.as_ref().or(config.profile.as_ref());
+        let linting = match profile {
+            Some(name) if name == linter::PROFILE => Some(Linting::new(selecting, common.quiet)?),
+            _ => None,
+        };
+        let profile: Profile = match profile.filter(|_| linting.is_none()) {
+            Some(name) => name.parse()?,
+            None => Profile::Default,
+        };
         let version =
             selecting.pod_security_version.as_ref().or(config.pod_security_version.as_ref());
         let minor =
@@ -50,16 +57,23 @@ impl Session {
         };
         let select = flag_or(&selecting.select, &config.select);
         let ignore = flag_or(&selecting.ignore, &config.ignore);
-        let selection = Selection::new(profile, pod_security, &select, &ignore)?;
+        let rules = match linting {
+            // Its checks run in place of the rules.
+            Some(_) => Vec::new(),
+            None => Selection::new(profile, pod_security, &select, &ignore)?.rules,
+        };
         let versions = flag_or(&selecting.kubernetes_version, &config.kubernetes_versions);
         let versions = match versions.is_empty() {
             true => vec![Version::LATEST],
             false => versions.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
         };
+        let by_default = match linting {
+            Some(_) => ObjectContext::Directory,
+            None => ObjectContext::All,
+        };
         let context = selecting.context.as_ref().or(config.context.as_ref());
-        let context = context
-            .map_or(Ok(ObjectContext::All), |name| name.parse())
-            .map_err(anyhow::Error::msg)?;
+        let context =
+            context.map_or(Ok(by_default), |name| name.parse()).map_err(anyhow::Error::msg)?;
         let mut limits = Limits::default();
         if let Some(bytes) = common.max_file_size {
             limits.max_bytes = bytes;
@@ -69,13 +83,23 @@ impl Session {
             parameters: config.parameters.clone(),
             pod_security,
         };
-        let rules = selection.rules;
-        Ok(Self { config, settings, rules, context, versions, limits, quiet: common.quiet })
+        let quiet = common.quiet;
+        Ok(Self { config, settings, rules, context, versions, limits, linting, quiet })
     }
 
     /// Reads and parses the files.
     pub(crate) fn read(&self, paths: &[PathBuf]) -> Inputs {
-        inputs::read(paths, &self.limits)
+        let mut inputs = inputs::read(paths, &self.limits);
+        if let Some(linting) = &self.linting {
+            inputs.retain(|path| !linting.ignores(path));
+        }
+        inputs
+    }
+
+    /// The objects of the files, seen as the session wants them seen.
+    pub(crate) fn corpus<'a>(&'a self, files: &'a [Input]) -> Corpus<'a> {
+        let linter = self.linting.as_ref().map(|linting| &linting.linter);
+        Corpus::new(files, self.context).linted_by(linter)
     }
 
     /// Schemas of the target versions and of the CRDs among the inputs. CRDs that cannot be used

@@ -125,7 +125,7 @@ fn report(
     common: &Common,
     out: impl std::io::Write,
 ) -> anyhow::Result<End> {
-    let corpus = Corpus::new(&inputs.files, session.context);
+    let corpus = session.corpus(&inputs.files);
     let found = session.detect(&corpus, |_| true);
     let with_edits = matches!(args.output_format, OutputFormat::Full | OutputFormat::Sarif);
     let mut items = items(&corpus, &found, with_edits);

@@ -41,7 +41,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let inputs = session.read(&args.paths);
-    let corpus = Corpus::new(&inputs.files, session.context);
+    let corpus = session.corpus(&inputs.files);
     let proving = Proving::new(&session, &corpus, gates, args.timings);
     let judge = proving.judge(&session, &corpus);
     let out = |name: &str| args.out.join(name);

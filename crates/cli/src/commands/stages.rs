@@ -17,7 +17,7 @@ use verifier::Judge;
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
     let inputs = session.read(&args.inputs);
-    let corpus = Corpus::new(&inputs.files, session.context);
+    let corpus = session.corpus(&inputs.files);
     let found = session.detect(&corpus, |_| true);
     let mut detections = Vec::new();
     for (position, found) in found.iter().enumerate() {
@@ -53,7 +53,7 @@ pub(crate) fn propose(common: &Common, args: &Propose) -> anyhow::Result<End> {
     warn_about_models(&session)?;
     let detections: Vec<Detection> = records(&args.detections)?;
     let sources = Sources::read(&detections, &args.detections, &session);
-    let corpus = Corpus::new(&sources.inputs.files, session.context);
+    let corpus = session.corpus(&sources.inputs.files);
     let results: Vec<Result<Patch, String>> = detections
         .par_iter()
         .map(|detection| patch_for(detection, &sources, &corpus, &session))
@@ -143,7 +143,7 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     patches.truncate(args.limit.unwrap_or(usize::MAX));
     let by_id: HashMap<&str, &Detection> = detections.iter().map(|d| (d.id.as_str(), d)).collect();
     let sources = Sources::read(&detections, &args.detections, &session);
-    let corpus = Corpus::new(&sources.inputs.files, session.context);
+    let corpus = session.corpus(&sources.inputs.files);
     let proving = Proving::new(&session, &corpus, gates, args.timings);
     let judge = proving.judge(&session, &corpus);
     let verdicts: Vec<Verdict> = patches
