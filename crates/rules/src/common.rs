@@ -14,9 +14,9 @@ mod workloads;
 
 pub(crate) use budgets::{allow_one_disruption, autoscaled_minimum, budget_field, is_budget};
 pub(crate) use environment::{literals, report_credential};
-pub(crate) use gateways::{Destination, destinations};
+pub(crate) use gateways::destinations;
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
-pub(crate) use ingress::{Backend, Port, backends, ingress_rules, is_ingress, paths, tls_entries};
+pub(crate) use ingress::{Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries};
 pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };

@@ -25,6 +25,13 @@ pub(crate) fn tls_entries<'a>(object: &Object<'a>) -> impl Iterator<Item = Node<
     maps(object.at(&["spec", "tls"])).map(|(_, entry)| entry)
 }
 
+/// The class of an Ingress, which says whose it is; `None` when it is left to the default.
+pub(crate) fn ingress_class<'a>(object: &Object<'a>) -> Option<&'a str> {
+    let annotation = ["metadata", "annotations", "kubernetes.io/ingress.class"];
+    let name = object.at(&["spec", "ingressClassName"]).or_else(|| object.at(&annotation));
+    name.and_then(Node::as_str).filter(|name| !name.is_empty())
+}
+
 /// Where an Ingress sends requests.
 pub(crate) struct Backend<'a> {
     node: Node<'a>,

@@ -1,6 +1,6 @@
 //! Who points to whom: by selector, by name, by host.
 
-use super::{LabelKey, Set, pod_labels, string_entries};
+use super::{LabelKey, Set, pod_labels, service_selector, string_entries};
 use crate::Object;
 use crate::common::{
     backends, destinations, ingress_rules, is_budget, is_ingress, pod_selector, template_labels,
@@ -153,14 +153,19 @@ impl<'a> Set<'a> {
         sharing.map(|position| self.object(position)).filter(selects).collect()
     }
 
-    /// Services in the context and namespace of `object` whose selector asks for this label.
-    pub fn services_asking_for(
-        &self,
-        object: &Object<'_>,
-        (key, value): (&str, &str),
-    ) -> Vec<&Object<'a>> {
-        let label = (object.context, object.namespace.unwrap_or(""), key, value);
-        self.all_at(self.index.services_by_label.get(&label))
+    /// Services with the same selector in the context and namespace of `service`, itself included.
+    pub fn services_with_same_selector(&self, service: &Object<'_>) -> Vec<&Object<'a>> {
+        let (context, namespace) = (service.context, service.namespace.unwrap_or(""));
+        let by_label = &self.index.services_by_label;
+        let rarest = service_selector(service)
+            .filter_map(|(key, value)| by_label.get(&(context, namespace, key, value)))
+            .min_by_key(|positions| positions.len());
+        let is_same = |other: &&Object<'a>| {
+            let asks = |label| service_selector(other).any(|other| other == label);
+            service_selector(service).count() == service_selector(other).count()
+                && service_selector(service).all(asks)
+        };
+        self.all_at(rarest).into_iter().filter(is_same).collect()
     }
 
     /// Autoscalers, Ingresses and routes that name the object of this kind and name in the context
