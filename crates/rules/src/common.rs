@@ -5,6 +5,7 @@ mod environment;
 mod gateways;
 mod host_mounts;
 mod ingress;
+mod metadata;
 mod policies;
 mod probes;
 mod resources;
@@ -16,7 +17,10 @@ pub(crate) use budgets::{allow_one_disruption, autoscaled_minimum, budget_field,
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use gateways::destinations;
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
-pub(crate) use ingress::{Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries};
+pub(crate) use ingress::{
+    Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries,
+};
+pub(crate) use metadata::has_entry;
 pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };

@@ -23,7 +23,7 @@ pub(crate) fn allow_one_disruption(budget: &Object<'_>) -> Fix {
         Some(_) => fix,
         None => fix.set(path("maxUnavailable"), Written::rule(1)),
     };
-    match budget.at(&["spec", "minAvailable"]) {
+    match budget_field(budget, "minAvailable") {
         Some(_) => fix.remove(path("minAvailable")),
         None => fix,
     }
