@@ -54,6 +54,7 @@ impl<'a> Set<'a> {
             }
             index.links.add(position, object);
         }
+        index.links.add_selectors(&objects, &index.pods_by_label);
         index.objects = objects;
         Self { index: Arc::new(index), replaced: None }
     }

@@ -67,6 +67,9 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         Some(group) => format!("perhaps the {kind} of group \"{group}\" is meant: see apiVersion"),
         None => "needs to know which workload is meant: correct the reference".to_owned(),
     };
-    let message = format!("{kind} \"{name}\" is not among the manifests");
+    let message = match name {
+        "" => "autoscaler names no target".to_owned(),
+        _ => format!("{kind} \"{name}\" is not among the manifests"),
+    };
     cx.report(object.site(&KEYS), message, advice);
 }

@@ -51,8 +51,8 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     let (name, direction) = (first.name, open.name());
     let message = format!("no network policy of the pods restricts {direction}");
     let advice = format!(
-        "needs the traffic to allow: add {direction} to the policyTypes of \"{name}\" or of another \
-         policy, with rules for what the workload uses, such as DNS"
+        "needs the traffic to allow: add {direction} to the policyTypes of \"{name}\" or of \
+         another policy, with rules for what the workload uses, such as DNS"
     );
     cx.report(site, message, advice);
 }

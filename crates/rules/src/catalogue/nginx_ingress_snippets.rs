@@ -3,8 +3,8 @@
 //! For ingress-nginx:
 //!
 //! - an annotation `nginx.ingress.kubernetes.io/...-snippet`;
-//! - another annotation of that prefix whose value has a line break, a brace or a semicolon, or names
-//!   `load_module`, `lua_package`, `_by_lua`, `proxy_pass` or `serviceaccount`;
+//! - another annotation of that prefix whose value has a line break, a brace or a semicolon, or
+//!   names `load_module`, `lua_package`, `_by_lua`, `proxy_pass` or `serviceaccount`;
 //! - a path of an Ingress that lies below `/etc`, `/root` or `/var/run/secrets`;
 //! - a ConfigMap that allows snippets with `allow-snippet-annotations`.
 //!

@@ -18,8 +18,8 @@
 //!
 //! # What it may break
 //!
-//! Nothing for workloads, whose own labels select nothing. The labels of a Pod are what Services,
-//! budgets and policies select by; there the fix is unsafe.
+//! Nothing for workloads with a pod template: nothing selects by their own labels. The labels of a
+//! Pod are what Services, budgets and policies select by; there the fix is unsafe.
 //!
 //! # Other tools
 //!

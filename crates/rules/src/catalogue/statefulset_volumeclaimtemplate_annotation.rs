@@ -57,8 +57,8 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         let template = object.site(&KEYS).path.index(index);
         let site = object.place(template.key("metadata").key("annotations").key(key));
         let message = format!("volume claim template \"{name}\" lacks the annotation {key}");
-        let advice = "needs the value, and the StatefulSet created anew: its volume claim templates \
-                      cannot be changed";
+        let advice = "needs the value, and the StatefulSet created anew: its volume claim \
+                      templates cannot be changed";
         cx.report(site, message, advice);
     }
 }

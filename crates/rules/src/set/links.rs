@@ -7,15 +7,15 @@ use crate::common::{
 };
 use crate::selector::Selector;
 use manifest::Node;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// Positions of objects by what they point to.
 #[derive(Debug, Default)]
 pub(super) struct Links<'a> {
     /// Objects with pods, by namespace.
     pods: HashMap<(usize, &'a str), Vec<usize>>,
-    /// Network policies and budgets, by one label that they ask for; by an empty one when they
-    /// ask for none.
+    /// Services, network policies and budgets, by the label that they ask for and that the fewest
+    /// pods carry; by an empty one when they ask for none.
     selectors: HashMap<LabelKey<'a>, Vec<usize>>,
     /// Objects that name another one, by its namespace, kind and name.
     references: HashMap<(usize, &'a str, &'a str, &'a str), Vec<usize>>,
@@ -29,11 +29,6 @@ impl<'a> Links<'a> {
         if object.pod.is_some() {
             self.pods.entry((context, namespace)).or_default().push(position);
         }
-        if let Some(selector) = selector_of(object) {
-            let asked = string_entries(selector.get("matchLabels")).next().unwrap_or(("", ""));
-            let label = (context, namespace, asked.0, asked.1);
-            self.selectors.entry(label).or_default().push(position);
-        }
         for_each_reference(object, |namespace, kind, name| {
             let positions = self.references.entry((context, namespace, kind, name)).or_default();
             push_once(positions, position);
@@ -45,6 +40,31 @@ impl<'a> Links<'a> {
             }
         }
     }
+
+    /// Indexes what selects pods, once it is known which labels pods carry.
+    pub(super) fn add_selectors(
+        &mut self,
+        objects: &[Object<'a>],
+        pods_by_label: &HashMap<LabelKey<'a>, Vec<usize>>,
+    ) {
+        for (position, object) in objects.iter().enumerate() {
+            let Some(labels) = asked_labels(object) else { continue };
+            let (context, namespace) = (object.context, object.namespace.unwrap_or(""));
+            let rarest = string_entries(labels)
+                .map(|(key, value)| (context, namespace, key, value))
+                .min_by_key(|label| pods_by_label.get(label).map_or(0, Vec::len));
+            let label = rarest.unwrap_or((context, namespace, "", ""));
+            self.selectors.entry(label).or_default().push(position);
+        }
+    }
+}
+
+/// The labels that an object asks of pods; `None` when it selects none.
+fn asked_labels<'a>(object: &Object<'a>) -> Option<Option<Node<'a>>> {
+    if object.is("", "Service") {
+        return service_selector(object).next().map(|_| object.at(&["spec", "selector"]));
+    }
+    selector_of(object).map(|selector| selector.get("matchLabels"))
 }
 
 /// Positions come in ascending order.
@@ -121,36 +141,38 @@ impl<'a> Set<'a> {
     /// Network policies or budgets of this group and kind that select the pods of `workload`, in
     /// input order.
     pub fn selecting(&self, workload: &Object<'_>, group: &str, kind: &str) -> Vec<&Object<'a>> {
-        let (context, namespace) = (workload.context, workload.namespace.unwrap_or(""));
-        let positions: BTreeSet<usize> = pod_labels(workload)
-            .chain([("", "")])
-            .filter_map(|(key, value)| {
-                self.index.links.selectors.get(&(context, namespace, key, value))
-            })
-            .flatten()
-            .copied()
-            .collect();
-        let labels = template_labels(workload);
-        let selects = |other: &&Object<'a>| {
-            other.is(group, kind)
-                && selector_of(other)
-                    .and_then(|selector| Selector::parse(selector).ok())
-                    .is_some_and(|selector| selector.matches(labels))
-        };
-        positions.into_iter().map(|position| self.object(position)).filter(selects).collect()
+        self.selecting_by(workload, |other| {
+            selector_of(other).filter(|_| other.is(group, kind)).map(Selector::parse)
+        })
     }
 
     /// Services that select the pods of `workload`, in input order.
     pub fn services_selecting(&self, workload: &Object<'_>) -> Vec<&Object<'a>> {
+        self.selecting_by(workload, |other| {
+            let selector = other.at(&["spec", "selector"]);
+            selector.filter(|_| other.is("", "Service")).map(Selector::from_labels)
+        })
+    }
+
+    fn selecting_by(
+        &self,
+        workload: &Object<'_>,
+        selector: impl Fn(&Object<'a>) -> Option<Result<Selector<'a>, String>>,
+    ) -> Vec<&Object<'a>> {
+        let (context, namespace) = (workload.context, workload.namespace.unwrap_or(""));
+        let by_label = &self.index.links.selectors;
+        let mut positions: Vec<usize> = pod_labels(workload)
+            .chain([("", "")])
+            .filter_map(|(key, value)| by_label.get(&(context, namespace, key, value)))
+            .flatten()
+            .copied()
+            .collect();
+        positions.sort_unstable();
         let labels = template_labels(workload);
-        let selects = |service: &&Object<'a>| {
-            let selector = service.at(&["spec", "selector"]);
-            selector
-                .and_then(|selector| Selector::from_labels(selector).ok())
-                .is_some_and(|selector| selector.matches(labels))
+        let selects = |other: &&Object<'a>| {
+            selector(other).is_some_and(|parsed| parsed.is_ok_and(|s| s.matches(labels)))
         };
-        let sharing = self.services_sharing_labels(workload).into_iter();
-        sharing.map(|position| self.object(position)).filter(selects).collect()
+        positions.into_iter().map(|position| self.object(position)).filter(selects).collect()
     }
 
     /// Services with the same selector in the context and namespace of `service`, itself included.
