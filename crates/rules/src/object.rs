@@ -135,6 +135,24 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// The place at a path that may lead through lists.
+    pub fn place(&self, path: Path) -> Site {
+        let mut node = self.root;
+        let mut span = title_span(node);
+        for segment in path.segments() {
+            let next = match segment {
+                Segment::Key(key) => node.entry(key).map(|entry| (entry.value, entry.key.span())),
+                Segment::Index(index) => node.item(*index).map(|item| (item, title_span(item))),
+            };
+            let Some((value, title)) = next else { return Site { path, span } };
+            (node, span) = (value, title);
+        }
+        if !(node.is_map() || node.is_seq() || node.span().is_empty()) {
+            span = node.span();
+        }
+        Site { path, span }
+    }
+
     /// Pointer from the document's root to the object.
     pub fn prefix(&self) -> String {
         self.item.map_or_else(String::new, |index| format!("/items/{index}"))

@@ -62,6 +62,14 @@ impl<'a> Selector<'a> {
         self.requirements.is_empty()
     }
 
+    /// The labels that every match carries: those asked for with one value only.
+    pub fn labels(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.requirements.iter().filter_map(|requirement| match requirement.values[..] {
+            [value] if requirement.operator == Operator::In => Some((requirement.key, value)),
+            _ => None,
+        })
+    }
+
     /// Whether a map of labels (or none) meets every requirement.
     pub fn matches(&self, labels: Option<Node<'_>>) -> bool {
         self.requirements.iter().all(|requirement| {

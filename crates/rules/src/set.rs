@@ -1,7 +1,10 @@
 //! All objects of the inputs, for rules that look at other objects.
 
+mod links;
+
 use crate::Object;
 use crate::common::template_labels;
+use links::Links;
 use manifest::Node;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,6 +29,7 @@ struct Index<'a> {
     by_kind_anywhere: HashMap<(usize, &'a str), Vec<usize>>,
     pods_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     services_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
+    links: Links<'a>,
 }
 
 impl<'a> Set<'a> {
@@ -50,7 +54,9 @@ impl<'a> Set<'a> {
                 let label = (object.context, namespace, key, value);
                 index.services_by_label.entry(label).or_default().push(position);
             }
+            index.links.add(position, object);
         }
+        index.links.add_selectors(&objects, &index.pods_by_label);
         index.objects = objects;
         Self { index: Arc::new(index), replaced: None }
     }

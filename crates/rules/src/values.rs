@@ -38,6 +38,8 @@ pub struct ScopedValues {
     pub run_as_group: Option<i64>,
     /// Seconds after which a finished Job goes.
     pub ttl_seconds_after_finished: Option<i64>,
+    /// Seconds after its time within which a CronJob's run may still start.
+    pub starting_deadline_seconds: Option<i64>,
     /// Paths that containers write to; each becomes an `emptyDir` when the root file system turns
     /// read-only.
     pub writable_paths: Vec<String>,
@@ -155,6 +157,14 @@ impl Values {
         self.first(object, None, |values| {
             let seconds = values.ttl_seconds_after_finished?;
             Some((seconds.into(), "ttlSecondsAfterFinished".to_owned()))
+        })
+    }
+
+    /// Seconds after its time within which a CronJob's run may still start.
+    pub fn starting_deadline_seconds(&self, object: &Object<'_>) -> Option<Written> {
+        self.first(object, None, |values| {
+            let seconds = values.starting_deadline_seconds?;
+            Some((seconds.into(), "startingDeadlineSeconds".to_owned()))
         })
     }
 
