@@ -243,7 +243,7 @@ fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) ->
     let object = corpus.object(position);
     detection.object.as_ref().is_none_or(|wanted| {
         wanted.kind == object.kind
-            && wanted.name == object.name
+            && [&wanted.name, &wanted.generate_name].iter().any(|name| *name == object.name)
             && wanted.namespace.as_deref() == object.namespace
     })
 }

@@ -1,7 +1,7 @@
 use crate::Corpus;
 use manifest::{Node, Segment};
 use policies::kube_linter::{Linter, Reading, Readings, Report};
-use rules::{FOREIGN, Finding, Object, Remedy, Reported, Rule, Set, Settings, Site};
+use rules::{FOREIGN, Finding, Object, Remedy, Reported, Rule, Set, Settings};
 use std::borrow::Cow;
 
 const TOOL: &str = "kube-linter";
@@ -46,7 +46,7 @@ impl<'a> Linted<'a> {
                     rule: rule.unwrap_or(&FOREIGN),
                     remedy: rule
                         .map_or_else(|| of_custom(&report), |rule| remedies.of(rule, &report)),
-                    span: Site::at(object.root, report.path.clone()).span,
+                    span: object.place(report.path.clone()).span,
                     path: report.path,
                     message: report.message,
                     reported: Some(Reported {

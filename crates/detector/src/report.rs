@@ -1,5 +1,5 @@
 use crate::{Fingerprint, Input};
-use manifest::{Source, Span};
+use manifest::{Node, Source, Span};
 use record::{Detection, ObjectRef, Region, canonical_policy_id};
 use rules::{FOREIGN, Finding, Object};
 use std::borrow::Cow;
@@ -55,11 +55,13 @@ impl Found {
 
 /// Identity and place of an object, for records.
 pub fn object_ref(object: &Object<'_>) -> ObjectRef {
+    let has_name = object.at(&["metadata", "name"]).and_then(Node::as_str).is_some();
     ObjectRef {
         api_version: object.api_version.to_owned(),
         kind: object.kind.to_owned(),
         namespace: object.namespace.map(str::to_owned),
-        name: object.name.to_owned(),
+        name: if has_name { object.name.to_owned() } else { String::new() },
+        generate_name: if has_name { String::new() } else { object.name.to_owned() },
         document: object.document,
         prefix: object.prefix(),
     }

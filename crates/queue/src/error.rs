@@ -148,6 +148,7 @@ mod tests {
             kind: "Pod".to_owned(),
             namespace: None,
             name: "web".to_owned(),
+            generate_name: String::new(),
             document: 0,
             prefix: String::new(),
         };

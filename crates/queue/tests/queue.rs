@@ -23,6 +23,7 @@ fn item(id: &str, risk: f64) -> QueueItem {
             kind: "Pod".to_owned(),
             namespace: Some("shop".to_owned()),
             name: "web \"x\"".to_owned(),
+            generate_name: String::new(),
             document: 2,
             prefix: String::new(),
         },

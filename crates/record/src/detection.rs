@@ -67,13 +67,23 @@ pub struct ObjectRef {
     /// As written in the manifest; absent when it is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// `metadata.name`, or `metadata.generateName` where there is no name; may be empty.
+    /// `metadata.name`; empty when it is not written.
     pub name: String,
+    /// `metadata.generateName`, where there is no name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub generate_name: String,
     /// Zero-based index of the document among the file's documents that are not empty.
     pub document: usize,
     /// Pointer from the document's root to the object: empty, or `/items/N` in a List.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub prefix: String,
+}
+
+impl ObjectRef {
+    /// The name for people: the object's own, else the beginning that the server completes.
+    pub fn title(&self) -> &str {
+        if self.name.is_empty() { &self.generate_name } else { &self.name }
+    }
 }
 
 /// A stretch of text. Lines and columns are one-based, columns count characters, the end is

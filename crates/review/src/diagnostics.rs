@@ -203,7 +203,7 @@ impl<'a> Finding<'a> {
     /// The object, for people.
     fn object(&self) -> Option<String> {
         let object = self.detection.object.as_ref()?;
-        let name = if object.name.is_empty() { "(no name)" } else { &object.name };
+        let name = if object.title().is_empty() { "(no name)" } else { object.title() };
         let namespace = object
             .namespace
             .as_ref()

@@ -36,31 +36,6 @@ pub struct Site {
     pub span: Span,
 }
 
-impl Site {
-    /// A path from the root of an object, with the deepest text of it that exists: of a scalar the
-    /// value, else the key, else the name of the item.
-    pub fn at(root: Node<'_>, path: Path) -> Self {
-        let mut node = root;
-        let mut span = title_span(root);
-        for segment in path.segments() {
-            match segment {
-                Segment::Key(key) => {
-                    let Some(entry) = node.entry(key) else { break };
-                    node = entry.value;
-                    let short = !(node.is_map() || node.is_seq() || node.span().is_empty());
-                    span = if short { node.span() } else { entry.key.span() };
-                }
-                Segment::Index(index) => {
-                    let Some(item) = node.item(*index) else { break };
-                    node = item;
-                    span = if item.is_map() { title_span(item) } else { item.span() };
-                }
-            }
-        }
-        Self { path, span }
-    }
-}
-
 /// Where the pod spec is, by kind. Group and version do not matter: custom resources that reuse
 /// the name of a workload kind reuse its shape, and run the same pods.
 fn pod_path(kind: &str) -> Option<&'static [&'static str]> {

@@ -46,6 +46,7 @@ fn detection(id: &str, rule: &str, needle: &str, message: &str) -> Detection {
             kind: "Pod".to_owned(),
             namespace: Some("shop".to_owned()),
             name: "web".to_owned(),
+            generate_name: String::new(),
             document: 0,
             prefix: String::new(),
         }),

@@ -136,7 +136,7 @@ fn location<'a>(finding: &Finding<'a>) -> Location<'a> {
         fully_qualified_name: [
             object.namespace.as_deref(),
             Some(object.kind.as_str()),
-            Some(object.name.as_str()),
+            Some(object.title()),
             detection.keyed_path.as_deref(),
         ]
         .into_iter()
@@ -144,7 +144,7 @@ fn location<'a>(finding: &Finding<'a>) -> Location<'a> {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join("/"),
-        name: &object.name,
+        name: object.title(),
         kind: "resource",
     });
     Location {
