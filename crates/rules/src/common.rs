@@ -2,15 +2,19 @@
 
 mod environment;
 mod host_mounts;
+mod images;
 mod probes;
 mod resources;
 mod sysctls;
+mod volumes;
 
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
-pub(crate) use probes::{check_probe_port, digits};
+pub(crate) use images::{image_of, is_pulled_always, replacement};
+pub(crate) use probes::{check_missing_probe, check_probe_port, digits};
 pub(crate) use resources::{Amount, check_amount};
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
+pub(crate) use volumes::volumes_from;
 
 use crate::{Container, Context, Fix, Object, Pod, Site, Written};
 use manifest::{Node, Path};
