@@ -1,5 +1,6 @@
 //! Fixes and readings that several rules share.
 
+mod accounts;
 mod environment;
 mod host_mounts;
 mod images;
@@ -8,6 +9,7 @@ mod resources;
 mod sysctls;
 mod volumes;
 
+pub(crate) use accounts::{account_of, is_token_mounted, token_off};
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
 pub(crate) use images::{image_of, is_pulled_always, replacement};
