@@ -4,8 +4,10 @@ mod accounts;
 mod environment;
 mod host_mounts;
 mod images;
+mod placement;
 mod probes;
 mod resources;
+mod scaling;
 mod sysctls;
 mod volumes;
 
@@ -13,8 +15,10 @@ pub(crate) use accounts::{account_of, is_token_mounted, token_off};
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
 pub(crate) use images::{image_of, is_pulled_always, replacement};
+pub(crate) use placement::{own_selector, spread_constraints};
 pub(crate) use probes::{check_missing_probe, check_probe_port, digits};
 pub(crate) use resources::{Amount, check_amount};
+pub(crate) use scaling::{has_replicas, is_autoscaled};
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
 pub(crate) use volumes::volumes_from;
 

@@ -26,6 +26,8 @@ struct Index<'a> {
     by_kind_anywhere: HashMap<(usize, &'a str), Vec<usize>>,
     pods_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     services_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
+    /// Autoscalers, by the kind and name of their target.
+    references: HashMap<(usize, &'a str, &'a str, &'a str), Vec<usize>>,
 }
 
 impl<'a> Set<'a> {
@@ -47,6 +49,10 @@ impl<'a> Set<'a> {
             for (key, value) in service_selector(object) {
                 let label = (object.context, namespace, key, value);
                 index.services_by_label.entry(label).or_default().push(position);
+            }
+            if let Some((kind, name)) = scale_target(object) {
+                let target = (object.context, namespace, kind, name);
+                index.references.entry(target).or_default().push(position);
             }
         }
         index.objects = objects;
@@ -126,6 +132,14 @@ impl<'a> Set<'a> {
         kind: &str,
     ) -> Vec<&Object<'a>> {
         self.found(self.index.by_kind_anywhere.get(&(object.context, kind)), group)
+    }
+
+    /// Autoscalers that name the object of this kind and name in the context and namespace of
+    /// `object`.
+    pub fn referring(&self, object: &Object<'_>, kind: &str, name: &str) -> Vec<&Object<'a>> {
+        let key = (object.context, object.namespace.unwrap_or(""), kind, name);
+        let positions = self.index.references.get(&key);
+        positions.into_iter().flatten().map(|position| self.object(*position)).collect()
     }
 
     fn found(&self, positions: Option<&Vec<usize>>, group: &str) -> Vec<&Object<'a>> {
@@ -235,4 +249,14 @@ fn pod_labels<'a>(object: &Object<'a>) -> impl Iterator<Item = (&'a str, &'a str
 fn service_selector<'a>(object: &Object<'a>) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let selector = if object.is("", "Service") { object.at(&["spec", "selector"]) } else { None };
     string_entries(selector)
+}
+
+/// Kind and name of what an autoscaler scales; a ScaledObject means a Deployment unless it says
+/// otherwise.
+fn scale_target<'a>(object: &Object<'a>) -> Option<(&'a str, &'a str)> {
+    let is_scaler =
+        object.is("autoscaling", "HorizontalPodAutoscaler") || object.is("keda.sh", "ScaledObject");
+    let target = object.at(&["spec", "scaleTargetRef"]).filter(|_| is_scaler)?;
+    let kind = target.get("kind").and_then(Node::as_str).unwrap_or("Deployment");
+    Some((kind, target.get("name").and_then(Node::as_str)?))
 }
