@@ -1,33 +1,43 @@
 //! Fixes and readings that several rules share.
 
+mod accounts;
 mod budgets;
 mod environment;
 mod gateways;
 mod host_mounts;
+mod images;
 mod ingress;
 mod metadata;
+mod placement;
 mod policies;
 mod probes;
 mod resources;
+mod scaling;
 mod share;
 mod sysctls;
+mod volumes;
 mod workloads;
 
+pub(crate) use accounts::{account_of, is_token_mounted, token_off};
 pub(crate) use budgets::{allow_one_disruption, autoscaled_minimum, budget_field, is_budget};
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use gateways::destinations;
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
+pub(crate) use images::{image_of, is_pulled_always, replacement};
 pub(crate) use ingress::{
     Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries,
 };
 pub(crate) use metadata::has_entry;
+pub(crate) use placement::{own_selector, spread_constraints};
 pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };
-pub(crate) use probes::{check_probe_port, digits};
+pub(crate) use probes::{check_missing_probe, check_probe_port, digits};
 pub(crate) use resources::{Amount, check_amount};
+pub(crate) use scaling::{has_replicas, is_autoscaled};
 pub(crate) use share::Share;
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
+pub(crate) use volumes::volumes_from;
 pub(crate) use workloads::{exposure, maps, priority_class, replicas};
 
 use crate::{Container, Context, Fix, Object, Pod, Site, Written};

@@ -389,7 +389,8 @@ fn nearest(root: Node<'_>, keys: &[&str]) -> Option<Span> {
     for (depth, key) in keys.iter().enumerate() {
         let Some(entry) = node.entry(key) else { break };
         let last = depth + 1 == keys.len();
-        let short = !(entry.value.is_map() || entry.value.is_seq());
+        let value = entry.value;
+        let short = !(value.is_map() || value.is_seq() || value.span().is_empty());
         span = Some(if last && short { entry.value.span() } else { entry.key.span() });
         node = entry.value;
     }

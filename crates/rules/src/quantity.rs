@@ -57,6 +57,11 @@ impl Quantity {
     pub fn is_zero(self) -> bool {
         self.nanos == 0
     }
+
+    /// Whether it is more than so many times another.
+    pub fn exceeds(self, other: Self, times: f64) -> bool {
+        self.nanos as f64 > other.nanos as f64 * times
+    }
 }
 
 impl PartialOrd for Quantity {

@@ -109,3 +109,26 @@ pub(crate) fn digits(text: &str) -> Option<i64> {
     let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| plain && (1..=65535).contains(number))
 }
+
+/// Reports a regular container without this probe. Pods that are to end have nothing to probe, and
+/// neither have those of a Job or CronJob.
+pub(crate) fn check_missing_probe(
+    probe: &str,
+    needs: &str,
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    cx: &mut Context<'_, '_>,
+) {
+    let ends = matches!(cx.object.kind, "Job" | "CronJob")
+        || pod
+            .spec
+            .get("restartPolicy")
+            .and_then(Node::as_str)
+            .is_some_and(|policy| matches!(policy, "Never" | "OnFailure"));
+    let is_set = container.node.get(probe).is_some_and(|probe| !probe.is_null());
+    if container.role != Role::Regular || ends || is_set {
+        return;
+    }
+    let message = format!("{} has no {probe}", container.label());
+    cx.report(container.site(pod, &[probe]), message, needs);
+}

@@ -23,6 +23,11 @@ impl Amount {
     fn noun(&self) -> String {
         format!("{} {}", self.resource, self.list.trim_end_matches('s'))
     }
+
+    fn a_noun(&self) -> String {
+        let article = if self.resource.starts_with(['a', 'e']) { "an" } else { "a" };
+        format!("{article} {}", self.noun())
+    }
 }
 
 /// Reports a container without this amount.
@@ -36,7 +41,7 @@ pub(crate) fn check_amount(
     let message = match written {
         None => format!("{} has no {}", container.label(), amount.noun()),
         Some(value) if amount.zero_counts && is_zero(value) => {
-            format!("{} has a {} of zero", container.label(), amount.noun())
+            format!("{} has {} of zero", container.label(), amount.a_noun())
         }
         Some(_) => return,
     };
@@ -65,7 +70,7 @@ fn remedy(
     }
     let values = &cx.settings.values;
     let Some(value) = values.resource(cx.object, container, amount.list, amount.resource) else {
-        return format!("needs a {} from measurements or from `values`", amount.noun()).into();
+        return format!("needs {} from measurements or from `values`", amount.a_noun()).into();
     };
     if let Some(reason) = contradiction(amount, &value.value, container, cx) {
         return reason.into();

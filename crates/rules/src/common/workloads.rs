@@ -1,5 +1,6 @@
 //! What rules about scheduling, scaling and exposure read of a workload or a Service.
 
+use super::has_replicas;
 use crate::{Object, Pod};
 use manifest::Node;
 
@@ -11,17 +12,8 @@ pub(crate) fn priority_class<'a>(pod: &Pod<'a>) -> Option<&'a str> {
 
 /// The pods that a workload asks for; `None` for kinds that do not say how many.
 pub(crate) fn replicas(workload: &Object<'_>) -> Option<i64> {
-    let is_scaled = matches!(
-        workload.kind,
-        "Deployment"
-            | "StatefulSet"
-            | "ReplicaSet"
-            | "ReplicationController"
-            | "DeploymentConfig"
-            | "Rollout"
-    );
     let written = || workload.at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
-    is_scaled.then(written)
+    has_replicas(workload).then(written)
 }
 
 /// `NodePort` or `LoadBalancer`, when the Service is of one of these types.
