@@ -1,15 +1,20 @@
 //! Fixes and readings that several rules share.
 
+pub(crate) mod api_versions;
 mod environment;
 mod host_mounts;
 mod probes;
+pub(crate) mod rbac;
 mod resources;
+mod scaling;
 mod sysctls;
 
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
 pub(crate) use probes::{check_probe_port, digits};
-pub(crate) use resources::{Amount, check_amount};
+pub(crate) use rbac::accounts;
+pub(crate) use resources::{Amount, Bounds, check_amount, check_bounds};
+pub(crate) use scaling::{scale_target, target_field};
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
 
 use crate::{Container, Context, Fix, Object, Pod, Site, Written};

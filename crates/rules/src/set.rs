@@ -1,7 +1,7 @@
 //! All objects of the inputs, for rules that look at other objects.
 
 use crate::Object;
-use crate::common::template_labels;
+use crate::common::{accounts, scale_target, template_labels};
 use manifest::Node;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,6 +26,10 @@ struct Index<'a> {
     by_kind_anywhere: HashMap<(usize, &'a str), Vec<usize>>,
     pods_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     services_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
+    /// Autoscalers by kind and name of their target.
+    scalers_by_target: HashMap<(usize, &'a str, &'a str, &'a str), Vec<usize>>,
+    /// Role bindings by namespace and name of the service accounts that they serve.
+    bindings_by_account: HashMap<(usize, &'a str, &'a str), Vec<usize>>,
 }
 
 impl<'a> Set<'a> {
@@ -47,6 +51,14 @@ impl<'a> Set<'a> {
             for (key, value) in service_selector(object) {
                 let label = (object.context, namespace, key, value);
                 index.services_by_label.entry(label).or_default().push(position);
+            }
+            if let Some(target) = scale_target(object) {
+                let target = (object.context, namespace, target.kind, target.name);
+                index.scalers_by_target.entry(target).or_default().push(position);
+            }
+            for (namespace, name) in accounts(object) {
+                let account = (object.context, namespace, name);
+                index.bindings_by_account.entry(account).or_default().push(position);
             }
         }
         index.objects = objects;
@@ -126,6 +138,26 @@ impl<'a> Set<'a> {
         kind: &str,
     ) -> Vec<&Object<'a>> {
         self.found(self.index.by_kind_anywhere.get(&(object.context, kind)), group)
+    }
+
+    /// Autoscalers in the context and namespace of `object` that aim at a target of this kind and
+    /// name.
+    pub fn scalers_of(
+        &self,
+        object: &Object<'_>,
+        group: &str,
+        kind: &str,
+        name: &str,
+    ) -> Vec<&Object<'a>> {
+        let key = (object.context, object.namespace.unwrap_or(""), kind, name);
+        self.found(self.index.scalers_by_target.get(&key), group)
+    }
+
+    /// Role bindings in the context of `object` that serve a service account of its namespace.
+    /// Here no namespace is the same as `default`: bindings must name the account's.
+    pub fn bindings_of(&self, object: &Object<'_>, group: &str, account: &str) -> Vec<&Object<'a>> {
+        let key = (object.context, object.effective_namespace(), account);
+        self.found(self.index.bindings_by_account.get(&key), group)
     }
 
     fn found(&self, positions: Option<&Vec<usize>>, group: &str) -> Vec<&Object<'a>> {
