@@ -146,7 +146,8 @@ impl<'a> Corpus<'a> {
         self.check_as(position, object, &self.set, rules, settings)
     }
 
-    /// Runs rules on an edited form of the object at a position, within an edited set.
+    /// Runs rules on an edited form of the object at a position, within an edited set. Findings
+    /// that it shares with the object as it was read have the same fingerprints.
     pub fn check_as(
         &self,
         position: usize,
@@ -160,7 +161,7 @@ impl<'a> Corpus<'a> {
             findings.extend(linted.check(object, self.document(position), set, settings));
         }
         let file = &self.input_of(position).identity;
-        let identity = Identity::new(file, object, self.ordinals[position]);
+        let identity = Identity::new(file, self.object(position), self.ordinals[position]);
         identity.identify(object, findings)
     }
 }

@@ -1,6 +1,7 @@
 //! Fixes and readings that several rules share.
 
 mod accounts;
+pub(crate) mod api_versions;
 mod budgets;
 mod environment;
 mod gateways;
@@ -11,6 +12,7 @@ mod metadata;
 mod placement;
 mod policies;
 mod probes;
+pub(crate) mod rbac;
 mod resources;
 mod scaling;
 mod share;
@@ -33,8 +35,9 @@ pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };
 pub(crate) use probes::{check_missing_probe, check_probe_port, digits};
-pub(crate) use resources::{Amount, check_amount};
-pub(crate) use scaling::{has_replicas, is_autoscaled};
+pub(crate) use rbac::accounts;
+pub(crate) use resources::{Amount, Bounds, check_amount, check_bounds};
+pub(crate) use scaling::{has_replicas, is_autoscaled, scale_target, target_field};
 pub(crate) use share::Share;
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
 pub(crate) use volumes::volumes_from;

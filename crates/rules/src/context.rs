@@ -64,18 +64,40 @@ impl<'s, 'a> Context<'s, 'a> {
         self.set_value(parameter).and_then(Value::as_str).unwrap_or(default)
     }
 
+    /// A parameter that is true or false.
+    pub fn flag(&self, parameter: &Parameter) -> bool {
+        let default = matches!(parameter.default, DefaultValue::Flag(true));
+        self.set_value(parameter).and_then(Value::as_bool).unwrap_or(default)
+    }
+
     /// A parameter that is a list of texts.
     pub fn list(&self, parameter: &Parameter) -> Vec<&'s str> {
-        match (self.set_value(parameter), parameter.default) {
-            (Some(Value::Array(items)), _) => items.iter().filter_map(Value::as_str).collect(),
-            (_, DefaultValue::List(items)) => items.to_vec(),
-            _ => Vec::new(),
-        }
+        self.texts(parameter).collect()
+    }
+
+    /// The texts of a parameter that is a list of texts or of regular expressions.
+    pub fn texts(&self, parameter: &Parameter) -> impl Iterator<Item = &'s str> + use<'s> {
+        let set = self.set_value(parameter).and_then(Value::as_array);
+        let default = match (set, parameter.default) {
+            (None, DefaultValue::List(items) | DefaultValue::Patterns(items)) => items,
+            _ => &[],
+        };
+        set.into_iter().flatten().filter_map(Value::as_str).chain(default.iter().copied())
     }
 
     /// Whether a text is what a parameter's regular expression asks for.
     pub fn matches(&self, parameter: &Parameter, text: &str) -> bool {
-        let pattern = self.settings.parameters.pattern(self.text(parameter));
+        self.is_match(self.text(parameter), text)
+    }
+
+    /// Whether a text is what any regular expression of a parameter asks for.
+    pub fn matches_any(&self, parameter: &Parameter, text: &str) -> bool {
+        self.texts(parameter).any(|pattern| self.is_match(pattern, text))
+    }
+
+    /// Whether a text is what one regular expression of a parameter asks for.
+    pub fn is_match(&self, pattern: &str, text: &str) -> bool {
+        let pattern = self.settings.parameters.pattern(pattern);
         pattern.is_some_and(|pattern| pattern.matches(text))
     }
 

@@ -40,6 +40,7 @@ pub static FOREIGN: Rule = Rule {
     title: "Found by another tool, without a rule here",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[],
     references: &[],

@@ -37,6 +37,10 @@ pub enum DefaultValue {
     /// A regular expression, which may match anywhere; a leading `!` negates it, and an empty one
     /// matches everything.
     Pattern(&'static str),
+    /// Regular expressions of that kind, of which any may match.
+    Patterns(&'static [&'static str]),
+    /// True or false.
+    Flag(bool),
 }
 
 impl DefaultValue {
@@ -46,7 +50,8 @@ impl DefaultValue {
             Self::Integer(number) => number.into(),
             Self::Number(number) => number.into(),
             Self::Text(text) | Self::Pattern(text) => text.into(),
-            Self::List(items) => items.into(),
+            Self::List(items) | Self::Patterns(items) => items.into(),
+            Self::Flag(flag) => flag.into(),
         }
     }
 
@@ -57,6 +62,8 @@ impl DefaultValue {
             Self::Text(_) => "a text",
             Self::List(_) => "a list of texts",
             Self::Pattern(_) => "a regular expression",
+            Self::Patterns(_) => "a list of regular expressions",
+            Self::Flag(_) => "true or false",
         }
     }
 
@@ -68,9 +75,26 @@ impl DefaultValue {
             Self::List(_) => {
                 value.as_array().is_some_and(|items| items.iter().all(Value::is_string))
             }
-            Self::Pattern(_) => value.as_str().is_some_and(|text| Pattern::new(text).is_ok()),
+            Self::Pattern(_) => is_pattern(value),
+            Self::Patterns(_) => value.as_array().is_some_and(|items| items.iter().all(is_pattern)),
+            Self::Flag(_) => value.is_boolean(),
         }
     }
+
+    /// The regular expressions in a value of this type.
+    fn patterns(self, value: &Value) -> Vec<&str> {
+        match self {
+            Self::Pattern(_) => value.as_str().into_iter().collect(),
+            Self::Patterns(_) => {
+                value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn is_pattern(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| Pattern::new(text).is_ok())
 }
 
 /// A regular expression of a parameter.
@@ -158,10 +182,10 @@ impl Parameters {
                         expected: parameter.default.expected(),
                     });
                 }
-                if let (DefaultValue::Pattern(_), Some(text)) = (parameter.default, value.as_str())
-                    && let Ok(pattern) = Pattern::new(text)
-                {
-                    patterns.insert(text.to_owned(), pattern);
+                for text in parameter.default.patterns(value) {
+                    if let Ok(pattern) = Pattern::new(text) {
+                        patterns.insert(text.to_owned(), pattern);
+                    }
                 }
             }
         }
@@ -187,10 +211,12 @@ fn default_patterns() -> HashMap<String, Pattern> {
     rule::all()
         .iter()
         .flat_map(|entry| entry.rule.parameters)
-        .filter_map(|parameter| match parameter.default {
-            DefaultValue::Pattern(text) => Some((text.to_owned(), Pattern::new(text).ok()?)),
-            _ => None,
+        .flat_map(|parameter| match parameter.default {
+            DefaultValue::Pattern(text) => vec![text],
+            DefaultValue::Patterns(texts) => texts.to_vec(),
+            _ => Vec::new(),
         })
+        .filter_map(|text| Some((text.to_owned(), Pattern::new(text).ok()?)))
         .collect()
 }
 

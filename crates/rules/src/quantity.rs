@@ -13,6 +13,9 @@ pub struct Quantity {
 }
 
 impl Quantity {
+    /// Nought.
+    pub const ZERO: Self = Self { nanos: 0 };
+
     /// Reads a quantity from its text; `None` when it is not one or too large to be held.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('+').unwrap_or(text);
@@ -38,12 +41,6 @@ impl Quantity {
         Some(Self { nanos: if negative { -nanos } else { nanos } })
     }
 
-    /// The value in units of so many nanos, rounded away from nought.
-    pub fn in_units_of(self, nanos: i128) -> i128 {
-        let (whole, rest) = (self.nanos / nanos, self.nanos % nanos);
-        whole + rest.signum()
-    }
-
     /// Reads a quantity as the API server decodes it: a string or a number.
     pub fn of(node: Node<'_>) -> Option<Self> {
         match node.kind() {
@@ -51,6 +48,12 @@ impl Quantity {
             Kind::Int | Kind::Float => Self::parse(&node.to_json().to_string()),
             _ => None,
         }
+    }
+
+    /// How many units of so many 10⁻⁹ it takes, rounded up.
+    pub fn units(self, nanos_in_unit: i128) -> i128 {
+        let whole = self.nanos.div_euclid(nanos_in_unit);
+        whole + i128::from(self.nanos.rem_euclid(nanos_in_unit) != 0)
     }
 
     /// Whether it is nought.
@@ -140,6 +143,13 @@ mod tests {
         for text in ["", "abc", "1.2.3", "1 Gi", "1gi", "Mi", "1e", "--1"] {
             assert_eq!(Quantity::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn units_round_up() {
+        assert_eq!(q("0.0001").units(1_000_000), 1);
+        assert_eq!(q("250m").units(1_000_000), 250);
+        assert_eq!(q("-1.5").units(1_000_000_000), -1);
     }
 
     #[test]

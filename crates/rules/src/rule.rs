@@ -13,6 +13,9 @@ pub struct Rule {
     /// Runs when nothing is selected. Rules that repeat another default rule more strictly or
     /// that are contested stay off.
     pub default: bool,
+    /// A matter of taste: it asks for an order or for the opposite of another rule. Fixes of other
+    /// rules may lead to its findings.
+    pub taste: bool,
     /// The reference system's canonical policy id, if it has the policy.
     pub policy_id: Option<&'static str>,
     /// The same rule in other tools, as `tool:id`.

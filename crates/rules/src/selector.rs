@@ -123,9 +123,13 @@ fn check_key(key: &str) -> Result<(), String> {
     Err(format!("\"{key}\" is not a valid label key"))
 }
 
-/// Empty, or up to 63 characters.
+/// Whether a text may be the value of a label: empty, or up to 63 characters.
+pub(crate) fn is_label_value(text: &str) -> bool {
+    text.is_empty() || is_token(text)
+}
+
 fn check_value(value: &str) -> Result<(), String> {
-    if value.is_empty() || is_token(value) {
+    if is_label_value(value) {
         return Ok(());
     }
     Err(format!("\"{value}\" is not a valid label value"))

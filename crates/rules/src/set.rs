@@ -3,7 +3,7 @@
 mod links;
 
 use crate::Object;
-use crate::common::template_labels;
+use crate::common::{accounts, template_labels};
 use links::Links;
 use manifest::Node;
 use std::collections::{BTreeSet, HashMap};
@@ -30,6 +30,8 @@ struct Index<'a> {
     pods_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     services_by_label: HashMap<LabelKey<'a>, Vec<usize>>,
     links: Links<'a>,
+    /// Role bindings by namespace and name of the service accounts that they serve.
+    bindings_by_account: HashMap<(usize, &'a str, &'a str), Vec<usize>>,
 }
 
 impl<'a> Set<'a> {
@@ -55,6 +57,10 @@ impl<'a> Set<'a> {
                 index.services_by_label.entry(label).or_default().push(position);
             }
             index.links.add(position, object);
+            for (namespace, name) in accounts(object) {
+                let account = (object.context, namespace, name);
+                index.bindings_by_account.entry(account).or_default().push(position);
+            }
         }
         index.links.add_selectors(&objects, &index.pods_by_label);
         index.objects = objects;
@@ -140,6 +146,13 @@ impl<'a> Set<'a> {
         kind: &str,
     ) -> Vec<&Object<'a>> {
         self.found(self.index.by_kind_anywhere.get(&(object.context, kind)), group)
+    }
+
+    /// Role bindings in the context of `object` that serve a service account of its namespace.
+    /// Here no namespace is the same as `default`: bindings must name the account's.
+    pub fn bindings_of(&self, object: &Object<'_>, group: &str, account: &str) -> Vec<&Object<'a>> {
+        let key = (object.context, object.effective_namespace(), account);
+        self.found(self.index.bindings_by_account.get(&key), group)
     }
 
     fn found(&self, positions: Option<&Vec<usize>>, group: &str) -> Vec<&Object<'a>> {

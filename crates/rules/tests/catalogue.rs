@@ -81,7 +81,12 @@ fn parameters_have_names_meanings_and_defaults_that_compile() {
             let name = parameter.name;
             assert!(name.bytes().all(|b| b.is_ascii_alphanumeric()), "{}: {name}", rule.id);
             assert!(!parameter.meaning.ends_with('.'), "{}: {name}", rule.id);
-            if let DefaultValue::Pattern(text) = parameter.default {
+            let patterns = match &parameter.default {
+                DefaultValue::Pattern(text) => std::slice::from_ref(text),
+                DefaultValue::Patterns(texts) => texts,
+                _ => &[],
+            };
+            for text in patterns {
                 assert!(Pattern::new(text).is_ok(), "{}: {name}", rule.id);
             }
         }

@@ -50,9 +50,13 @@ fn judge<T>(
     let settings = settings(rule);
     let corpus = Corpus::new(&inputs, ObjectContext::All);
     let every: Vec<&'static Rule> = rules::all().iter().map(|entry| entry.rule).collect();
+    let mut schemas = Schemas::new(&[Version::LATEST]);
+    if let Some(crd) = json(rule, "crd.yaml") {
+        schemas.add_crd(&crd).unwrap();
+    }
     let judge = Judge {
         corpus: &corpus,
-        schemas: &Schemas::new(&[Version::LATEST]),
+        schemas: &schemas,
         settings: &settings,
         rules: &every,
         unselected: &every,

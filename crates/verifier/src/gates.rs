@@ -253,7 +253,9 @@ impl<'j, 'f> Gates<'j, 'f> {
         set: &Set<'_>,
         after: &[Found],
     ) -> Result<(), String> {
-        if let Some(new) = after.iter().find(|found| !self.before.contains(&found.fingerprint)) {
+        let is_new =
+            |found: &&Found| !found.finding.rule.taste && !self.before.contains(&found.fingerprint);
+        if let Some(new) = after.iter().find(is_new) {
             let finding = &new.finding;
             return Err(format!("new finding {}: {}", finding.rule.id, finding.message));
         }
@@ -397,10 +399,11 @@ fn fault_text(fault: &Fault, version: schema::Version) -> String {
     format!("{}: {} (Kubernetes {version})", fault.pointer, fault.message)
 }
 
+/// The version is no part of what an object is: whether a patch may write it, the gate `patch`
+/// decides.
 fn same_identity(before: &Object<'_>, after: &Object<'_>) -> bool {
     let identity = |object: &Object<'_>| {
-        let (kind, name) = (object.kind.to_owned(), object.name.to_owned());
-        (object.api_version.to_owned(), kind, object.namespace.map(str::to_owned), name)
+        (object.kind.to_owned(), object.namespace.map(str::to_owned), object.name.to_owned())
     };
     identity(before) == identity(after)
 }

@@ -34,6 +34,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Privilege escalation is not ruled out",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("no_allow_privilege_escalation"),
     aliases: &[
         "polaris:privilegeEscalationAllowed",

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "A capability is added",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &[
         "kubescape:C-0200",

@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "AppArmor is set by the old annotation only",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:add-apparmor-annotations"],
     references: &[],

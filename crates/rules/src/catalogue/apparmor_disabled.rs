@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "AppArmor profile is overridden",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0002", "kyverno:restrict-apparmor-profiles", "pss:appArmorProfile"],
     references: &["PSS baseline"],

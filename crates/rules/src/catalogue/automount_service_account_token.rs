@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Service account token is mounted",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:automountServiceAccountToken",

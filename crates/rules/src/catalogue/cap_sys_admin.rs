@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "SYS_ADMIN is added",
     severity: Severity::Critical,
     default: true,
+    taste: false,
     policy_id: Some("drop_cap_sys_admin"),
     aliases: &["trivy:KSV-0005", "checkov:CKV_K8S_39"],
     references: &[],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "SYS_MODULE is added",
     severity: Severity::Critical,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0120"],
     references: &[],

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Only NET_BIND_SERVICE may be added and ALL must be dropped",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &[
         "kubescape:C-0200",

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "hostPath holds cloud credentials",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0020"],
     references: &[],

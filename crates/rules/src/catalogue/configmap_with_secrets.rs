@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Credential in a ConfigMap",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:sensitiveConfigmapContent",

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container port is refused",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:container-ports-check", "kyverno:require-container-port-names"],
     references: &[],

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Socket of the container runtime is shared",
     severity: Severity::Critical,
     default: true,
+    taste: false,
     policy_id: Some("no_host_path"),
     aliases: &["kubescape:C-0074", "kyverno:disallow-container-sock-mounts"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod chooses its nodes or goes to the control plane",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:restrict-controlplane-scheduling", "kyverno:restrict-node-selection"],
     references: &[],

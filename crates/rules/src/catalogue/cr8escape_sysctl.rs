@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Sysctl value smuggles a second setting",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:prevent-cr8escape"],
     references: &[],

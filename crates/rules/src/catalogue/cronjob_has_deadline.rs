@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CronJob has no starting deadline",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:cronjob-has-deadline"],
     references: &[],

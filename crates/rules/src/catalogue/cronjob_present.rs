@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CronJob exists",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0026"],
     references: &[],

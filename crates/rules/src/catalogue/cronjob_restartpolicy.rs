@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CronJob has no valid restart policy",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:cronjob-restartpolicy"],
     references: &[],

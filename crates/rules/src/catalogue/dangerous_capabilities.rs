@@ -2,7 +2,7 @@
 //!
 //! An entry of `capabilities.add`, in any case and with or without `CAP_`, among: ALL, BPF,
 //! MAC_ADMIN, MAC_OVERRIDE, NET_ADMIN, NET_RAW, PERFMON, SETPCAP, SYS_ADMIN, SYS_BOOT, SYS_MODULE,
-//! SYS_PTRACE, SYS_RAWIO.
+//! SYS_PTRACE, SYS_RAWIO (`insecureCapabilities`).
 //!
 //! # Why it matters
 //!
@@ -22,7 +22,7 @@
 //! Polaris reports ALL, NET_ADMIN and SYS_ADMIN only, and removes the whole list.
 
 use crate::common::{names_capability, report_added};
-use crate::{Check, Container, Context, Pod, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -30,35 +30,44 @@ pub(crate) static RULE: Rule = Rule {
     title: "Capability that endangers the node is added",
     severity: Severity::Critical,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &["polaris:dangerousCapabilities", "kubescape:C-0046"],
     references: &["NSA/CISA"],
     touches: &["{container}/securityContext/capabilities/add/**"],
     removes: &[],
-    parameters: &[],
+    parameters: &[DANGEROUS],
     scope: Scope::Object,
     check: Check::Container(check),
 };
 
-const DANGEROUS: [&str; 13] = [
-    "ALL",
-    "BPF",
-    "MAC_ADMIN",
-    "MAC_OVERRIDE",
-    "NET_ADMIN",
-    "NET_RAW",
-    "PERFMON",
-    "SETPCAP",
-    "SYS_ADMIN",
-    "SYS_BOOT",
-    "SYS_MODULE",
-    "SYS_PTRACE",
-    "SYS_RAWIO",
-];
+const DANGEROUS: Parameter = Parameter {
+    name: "insecureCapabilities",
+    meaning: "capabilities that count, in upper case and without CAP_",
+    default: DefaultValue::List(&[
+        "ALL",
+        "BPF",
+        "MAC_ADMIN",
+        "MAC_OVERRIDE",
+        "NET_ADMIN",
+        "NET_RAW",
+        "PERFMON",
+        "SETPCAP",
+        "SYS_ADMIN",
+        "SYS_BOOT",
+        "SYS_MODULE",
+        "SYS_PTRACE",
+        "SYS_RAWIO",
+    ]),
+};
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
+    if container.capabilities("add").next().is_none() {
+        return;
+    }
+    let dangerous = cx.list(&DANGEROUS);
     report_added(pod, container, cx, |entry| {
         let entry = entry.to_ascii_uppercase();
-        DANGEROUS.iter().any(|name| names_capability(&entry, name))
+        dangerous.iter().any(|name| names_capability(&entry, name))
     });
 }

@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Route sends requests to no Service",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0302"],
     references: &[],

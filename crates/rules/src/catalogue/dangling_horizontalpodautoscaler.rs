@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Autoscaler has no target",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:dangling-horizontalpodautoscaler",

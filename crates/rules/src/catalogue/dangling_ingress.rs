@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ingress sends requests to no Service",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:dangling-ingress",

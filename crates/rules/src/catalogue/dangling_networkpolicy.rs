@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Network policy selects no pod",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:dangling-networkpolicy",

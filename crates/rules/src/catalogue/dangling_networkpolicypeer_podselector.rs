@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Peer of a network policy selects no pod",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:dangling-networkpolicypeer-podselector"],
     references: &[],

@@ -1,7 +1,8 @@
 //! # What it finds
 //!
 //! A Service without a selector, or whose selector matches no pod template among the manifests of
-//! the same namespace. Services of type `ExternalName` pass. Namespaces are compared as written:
+//! the same namespace. Labels of `ignoredLabels` are left out of the comparison. Services of type
+//! `ExternalName` pass. Namespaces are compared as written:
 //! none and `default` differ.
 //!
 //! # Why it matters
@@ -18,7 +19,7 @@
 //! Not applicable: there is no automatic fix.
 
 use crate::common::template_labels;
-use crate::{Check, Context, Object, Rule, Scope};
+use crate::{Check, Context, DefaultValue, Object, Parameter, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -27,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Service selects no pod",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("dangling_service"),
     aliases: &[
         "kube-linter:dangling-service",
@@ -36,29 +38,34 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
-    parameters: &[],
+    parameters: &[IGNORED],
     scope: Scope::Set,
     check: Check::Object(check),
 };
 
 const KEYS: [&str; 2] = ["spec", "selector"];
 
+const IGNORED: Parameter = Parameter {
+    name: "ignoredLabels",
+    meaning: "keys of labels that pods get elsewhere, such as from a controller",
+    default: DefaultValue::List(&[]),
+};
+
 fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     let kind = object.at(&["spec", "type"]).and_then(Node::as_str);
     if !object.is("", "Service") || kind == Some("ExternalName") {
         return;
     }
-    let selector: Vec<(&str, &str)> = object
-        .at(&KEYS)
-        .into_iter()
-        .flat_map(Node::entries)
+    let labels = || object.at(&KEYS).into_iter().flat_map(Node::entries);
+    let selector: Vec<(&str, &str)> = labels()
+        .filter(|(key, ..)| !cx.texts(&IGNORED).any(|ignored| ignored == *key))
         .map(|(key, _, value)| (key, value.as_str().unwrap_or("")))
         .collect();
-    if selector.is_empty() {
+    if labels().next().is_none() {
         let advice = "needs the labels of the pods that serve it; a Service whose endpoints are \
                       written by hand or by a controller is meant to have none";
         cx.report(object.site(&KEYS), "service has no selector", advice);
-    } else if cx.set.selected(object, &selector).is_empty() {
+    } else if !selector.is_empty() && cx.set.selected(object, &selector).is_empty() {
         let advice = nearest(&selector, cx).unwrap_or_else(|| {
             "needs to know which pods serve it: correct the selector or the pods' labels".to_owned()
         });
@@ -78,7 +85,8 @@ fn nearest(selector: &[(&str, &str)], cx: &Context<'_, '_>) -> Option<String> {
     let own = label(workload, key)
         .map_or_else(|| "lacks it".to_owned(), |own| format!("has {key}={own}"));
     Some(format!(
-        "perhaps {} \"{}\" is meant: the selector asks for {key}={wanted}, its pods' template {own}",
+        "perhaps {} \"{}\" is meant: the selector asks for {key}={wanted}, its pods' template \
+         {own}",
         workload.kind, workload.name
     ))
 }

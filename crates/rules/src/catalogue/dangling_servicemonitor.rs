@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "ServiceMonitor selects no Service",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:dangling-servicemonitor"],
     references: &[],

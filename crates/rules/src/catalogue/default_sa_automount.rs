@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Default ServiceAccount hands out its token",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0189",

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod runs as the default service account",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:default-service-account"],
     references: &[],

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Probe runs a forbidden command",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:deny-commands-in-exec-probe"],
     references: &[],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image from the frozen registry k8s.gcr.io",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0253", "kyverno:restrict-deprecated-registry"],
     references: &[],

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Deprecated field serviceAccount",
     severity: Severity::Low,
     default: true,
+    taste: false,
     policy_id: Some("deprecated_service_account_field"),
     aliases: &["kube-linter:deprecated-service-account-field", "kubescape:C-0294"],
     references: &[],

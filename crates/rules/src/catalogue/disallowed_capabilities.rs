@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Capability outside the default set is added",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &["kyverno:disallow-capabilities", "pss:capabilities_baseline"],
     references: &["PSS baseline"],

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Sysctl outside the safe set",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("unsafe_sysctls"),
     aliases: &["kubescape:C-0211", "trivy:KSV-0026", "kyverno:restrict-sysctls", "pss:sysctls"],
     references: &["CIS 5.7.3"],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Resolver option is missing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:dnsconfig-options", "kyverno:add-ndots"],
     references: &[],

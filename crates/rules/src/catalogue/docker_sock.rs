@@ -1,7 +1,7 @@
 //! # What it finds
 //!
-//! A container that mounts a `hostPath` volume whose path ends in `docker.sock` (any character may
-//! stand for the dot). One finding per mount.
+//! A container that mounts a `hostPath` volume whose path ends in `docker.sock` (`dirs`; any
+//! character may stand for the dot). One finding per mount.
 //!
 //! # Why it matters
 //!
@@ -20,7 +20,7 @@
 //! Kubescape, Trivy and Checkov look at the volume, mounted or not.
 
 use crate::common::report_host_mounts;
-use crate::{Check, Context, Pod, Rule, Scope};
+use crate::{Check, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Docker socket is mounted",
     severity: Severity::Critical,
     default: false,
+    taste: false,
     policy_id: Some("no_host_path"),
     aliases: &[
         "kube-linter:docker-sock",
@@ -39,27 +40,24 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &[],
     removes: &[],
-    parameters: &[],
+    parameters: &[DIRS],
     scope: Scope::Object,
     check: Check::Pod(check),
+};
+
+const DIRS: Parameter = Parameter {
+    name: "dirs",
+    meaning: "regular expressions of the paths that count",
+    default: DefaultValue::Patterns(&["docker.sock$"]),
 };
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     report_host_mounts(
         pod,
         cx,
-        is_docker_socket,
+        &DIRS,
         |container, path| format!("{} mounts the Docker socket {path}", container.label()),
         "needs to know what the socket is for: build images with buildkit or kaniko, and read \
          container data from the kubelet instead",
     );
-}
-
-fn is_docker_socket(path: &str) -> bool {
-    let before_dot = path.strip_suffix("sock").and_then(|path| {
-        let mut letters = path.chars();
-        letters.next_back().filter(|letter| *letter != '\n')?;
-        Some(letters.as_str())
-    });
-    before_dot.is_some_and(|path| path.ends_with("docker"))
 }

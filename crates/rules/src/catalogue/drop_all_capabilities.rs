@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "ALL capabilities are not dropped",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &[
         "polaris:insecureCapabilities",

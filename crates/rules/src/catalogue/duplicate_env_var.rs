@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Variable is defined more than once",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("duplicate_env_var"),
     aliases: &[
         "kube-linter:duplicate-env-var",

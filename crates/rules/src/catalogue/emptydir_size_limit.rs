@@ -1,7 +1,6 @@
 //! # What it finds
 //!
-//! An `emptyDir` volume without `sizeLimit`. The rule is silent until the parameter `sizeLimit`
-//! says how large such a volume may be: there is no size that suits every program.
+//! An `emptyDir` volume without `sizeLimit`.
 //!
 //! # Why it matters
 //!
@@ -10,7 +9,8 @@
 //!
 //! # What the fix changes
 //!
-//! `sizeLimit` becomes the parameter's amount.
+//! `sizeLimit` becomes the amount that the parameter of this name sets. Without it there is no fix:
+//! no size suits every program.
 //!
 //! # What it may break
 //!
@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "emptyDir without a size limit",
     severity: Severity::Low,
     default: false,
+    taste: true,
     policy_id: None,
     aliases: &["kyverno:add-emptydir-sizelimit"],
     references: &[],
@@ -43,16 +44,12 @@ pub(crate) static RULE: Rule = Rule {
 
 const SIZE_LIMIT: Parameter = Parameter {
     name: "sizeLimit",
-    meaning: "the amount that a volume without a limit gets, such as 100Mi; the rule is \
-              silent without it",
+    meaning: "the amount that a volume without a limit gets, such as 100Mi",
     default: DefaultValue::Text(""),
 };
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     let limit = cx.text(&SIZE_LIMIT);
-    if limit.is_empty() {
-        return;
-    }
     for (index, volume, source) in volumes_from(pod, "emptyDir") {
         if source.get("sizeLimit").is_some_and(|own| !own.is_null()) {
             continue;

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Variable refers to what is not there",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:env-value-from"],
     references: &[],

@@ -1,7 +1,7 @@
 //! # What it finds
 //!
-//! A variable whose name contains `secret`, in any case, and whose value is written in the
-//! manifest. Variables with `valueFrom` pass, and so do names like `PASSWORD`; see
+//! A variable whose name contains `secret`, in any case (`name`), and whose value is written in the
+//! manifest (`value`). Variables with `valueFrom` pass, and so do names like `PASSWORD`; see
 //! `sensitive-env-var`.
 //!
 //! # Why it matters
@@ -20,7 +20,7 @@
 //! variable.
 
 use crate::common::{literals, report_credential};
-use crate::{Check, Container, Context, Pod, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -28,20 +28,32 @@ pub(crate) static RULE: Rule = Rule {
     title: "Secret in clear text in a variable",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("env_var_secret"),
     aliases: &["kube-linter:env-var-secret"],
     references: &[],
     touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
-    parameters: &[],
+    parameters: &[NAME, VALUE],
     scope: Scope::Set,
     check: Check::Container(check),
 };
 
+const NAME: Parameter = Parameter {
+    name: "name",
+    meaning: "a regular expression of the names that count",
+    default: DefaultValue::Pattern("(?i).*secret.*"),
+};
+
+const VALUE: Parameter = Parameter {
+    name: "value",
+    meaning: "a regular expression of the values that count",
+    default: DefaultValue::Pattern(".+"),
+};
+
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     for (index, name, value) in literals(container) {
-        let has_text = value.bytes().any(|byte| byte != b'\n');
-        if has_text && name.to_ascii_lowercase().contains("secret") {
+        if cx.matches(&NAME, name) && cx.matches(&VALUE, value) {
             report_credential(pod, container, (index, name, value), cx);
         }
     }

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ephemeral containers in the manifest",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:block-ephemeral-containers"],
     references: &[],

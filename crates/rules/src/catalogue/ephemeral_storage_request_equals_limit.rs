@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ephemeral storage request differs from its limit",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:container-ephemeral-storage-request-equals-limit"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ephemeral storage request or limit is missing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-score:container-ephemeral-storage-request-and-limit",

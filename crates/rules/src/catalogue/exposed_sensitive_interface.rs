@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Administration is open to the outside",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0021", "kubescape:C-0274"],
     references: &[],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Service is open to the outside",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:exposed-services",

@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Workload is reachable from outside",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0256", "kubescape:C-0266"],
     references: &[],

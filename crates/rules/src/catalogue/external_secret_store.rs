@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Secret lives in the manifests",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0208", "kubescape:C-0234", "kyverno:no-secrets"],
     references: &["CIS 5.4.2"],

@@ -1,8 +1,7 @@
 //! # What it finds
 //!
-//! A container with `resources.limits.cpu`, in the `namespaces` that you name; `*` stands for all
-//! of them. Without that parameter the rule is silent, because `unset-cpu-limits` asks for the
-//! opposite.
+//! A container with `resources.limits.cpu`. `unset-cpu-limits` asks for the opposite: select one of
+//! the two.
 //!
 //! # Why it matters
 //!
@@ -11,18 +10,19 @@
 //!
 //! # What the fix changes
 //!
-//! Nothing by itself: to take the limit away is what `unset-cpu-limits` reports, and no fix makes a
-//! finding of another rule. Ignore that rule before you follow this one.
+//! The limit goes. A container without a CPU request gets one of the same amount first, because the
+//! API server took the limit for it.
 //!
 //! # What it may break
 //!
-//! Not applicable: there is no automatic fix.
+//! A pod whose requests equalled its limits loses the Guaranteed class, and a ResourceQuota of CPU
+//! limits refuses pods without one.
 //!
 //! # Other tools
 //!
 //! Kyverno reports every CPU limit.
 
-use crate::{Check, Container, Context, DefaultValue, Parameter, Pod, Rule, Scope};
+use crate::{Check, Container, Context, Fix, Pod, Rule, Scope, Written};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -30,41 +30,40 @@ pub(crate) static RULE: Rule = Rule {
     title: "CPU limit where none is wanted",
     severity: Severity::Low,
     default: false,
+    taste: true,
     policy_id: None,
     aliases: &["kyverno:forbid-cpu-limits"],
     references: &[],
-    touches: &[],
+    touches: &[
+        "{container}/resources/limits",
+        "{container}/resources/limits/cpu",
+        "{container}/resources/requests/cpu",
+    ],
     removes: &[],
-    parameters: &[NAMESPACES],
+    parameters: &[],
     scope: Scope::Object,
     check: Check::Container(check),
 };
 
-const NAMESPACES: Parameter = Parameter {
-    name: "namespaces",
-    meaning: "namespaces whose containers may have no CPU limit; `*` for all",
-    default: DefaultValue::List(&[]),
-};
-
 const KEYS: [&str; 3] = ["resources", "limits", "cpu"];
 
+const REQUEST: [&str; 3] = ["resources", "requests", "cpu"];
+
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
-    let limit = container.node.at(&KEYS).filter(|limit| !limit.is_null());
-    if limit.is_none() || !is_covered(cx) {
-        return;
-    }
-    let request = container.node.at(&["resources", "requests", "cpu"]);
-    let advice = match request.filter(|request| !request.is_null()) {
-        Some(_) => "needs your decision against CPU limits: remove the limit",
+    let amount = |keys: &[&str]| container.node.at(keys).filter(|amount| !amount.is_null());
+    let Some(limit) = amount(&KEYS) else { return };
+    let site = container.site(pod, &KEYS);
+    let fix = Fix::unsafe_because(
+        "a Guaranteed pod becomes Burstable; a quota of CPU limits refuses pods without one",
+    );
+    let fix = match amount(&REQUEST) {
+        Some(_) => fix,
         None => {
-            "needs your decision against CPU limits: write the limit as resources.requests.cpu, \
-             as the API server has done so far, and remove it"
+            let value = Written::manifest(limit.to_json(), site.path.to_pointer());
+            fix.set(container.path(pod, &REQUEST), value)
         }
     };
-    cx.report(container.site(pod, &KEYS), format!("{} has a CPU limit", container.label()), advice);
-}
-
-fn is_covered(cx: &Context<'_, '_>) -> bool {
-    let namespace = cx.object.effective_namespace();
-    cx.list(&NAMESPACES).iter().any(|name| *name == "*" || *name == namespace)
+    let message = format!("{} has a CPU limit", container.label());
+    let fix = fix.remove_and_prune(site.path.clone());
+    cx.report(site, message, fix);
 }

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "git-sync runs a program of its environment",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["checkov:CKV_K8S_159"],
     references: &[],

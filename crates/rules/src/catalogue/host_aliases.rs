@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod writes its own /etc/hosts",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0007"],
     references: &[],

@@ -22,6 +22,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod shares the host's network namespace",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("no_host_network"),
     aliases: &[
         "kube-linter:host-network",

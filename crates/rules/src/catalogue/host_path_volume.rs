@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "hostPath volume",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("no_host_path"),
     aliases: &[
         "polaris:hostPathSet",

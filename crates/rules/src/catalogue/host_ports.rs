@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container binds a port of the node",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("no_host_ports"),
     aliases: &[
         "polaris:hostPortSet",

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Probe or lifecycle hook names a host",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["pss:hostProbesAndHostLifecycle"],
     references: &["PSS baseline"],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "subPath on a node with CVE-2021-25741",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0058"],
     references: &["NSA/CISA"],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Autoscaler has nothing to scale",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["polaris:hpaMaxAvailability"],
     references: &[],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Autoscaler may go down to few replicas",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:hpa-minimum-three-replicas",

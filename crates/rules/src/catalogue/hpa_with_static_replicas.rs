@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Replicas are fixed although an autoscaler sets them",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-score:deployment-targeted-by-hpa-does-not-have-replicas-configured",

@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image is not pinned by a digest",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0306",

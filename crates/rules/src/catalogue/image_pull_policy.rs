@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "imagePullPolicy is not Always",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:pullPolicyNotAlways",

@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Floating tag is not pulled anew",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0075", "kyverno:imagepullpolicy-always"],
     references: &[],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image may be unsigned",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0236", "kubescape:C-0237", "kyverno:verify-image"],
     references: &[],

@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ingress has a default backend",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:restrict-ingress-defaultbackend"],
     references: &[],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Two Ingresses take the same path",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kyverno:unique-ingress-host",

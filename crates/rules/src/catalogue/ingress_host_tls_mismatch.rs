@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Host of an Ingress is not among its TLS hosts",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:ingress-host-match-tls"],
     references: &[],

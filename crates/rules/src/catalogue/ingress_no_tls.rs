@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ingress has no TLS",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:tlsSettingsMissing",

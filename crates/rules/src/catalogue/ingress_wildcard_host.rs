@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ingress takes any host",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:restrict-ingress-wildcard", "kyverno:disallow-empty-ingress-host"],
     references: &[],

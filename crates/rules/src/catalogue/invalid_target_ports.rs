@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Port name or target port is invalid",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("invalid_target_ports"),
     aliases: &["kube-linter:invalid-target-ports"],
     references: &[],

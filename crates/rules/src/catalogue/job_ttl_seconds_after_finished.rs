@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Clean-up of finished Jobs is left out or set twice",
     severity: Severity::Low,
     default: true,
+    taste: false,
     policy_id: Some("job_ttl_after_finished"),
     aliases: &["kube-linter:job-ttl-seconds-after-finished", "kyverno:add-ttl-jobs"],
     references: &[],

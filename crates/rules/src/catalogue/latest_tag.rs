@@ -1,7 +1,8 @@
 //! # What it finds
 //!
-//! An image with the tag `latest`, without a tag, or missing altogether. A digest passes, also
-//! behind `latest`. Regular, init and ephemeral containers.
+//! An image with the tag `latest`, without a tag, or missing altogether (`blockList`). A digest
+//! passes, also behind `latest`. Where `allowList` is set, only that counts: every other image is
+//! reported. Regular, init and ephemeral containers.
 //!
 //! # Why it matters
 //!
@@ -23,7 +24,7 @@
 //! Polaris takes the port of a registry for a tag.
 
 use crate::image::Reference;
-use crate::{Check, Container, Context, Fix, Pod, Remedy, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Remedy, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -32,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image has no fixed tag",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("no_latest_tag"),
     aliases: &[
         "kube-linter:latest-tag",
@@ -44,30 +46,44 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{container}/image"],
     removes: &[],
-    parameters: &[],
+    parameters: &[BLOCK_LIST, ALLOW_LIST],
     scope: Scope::Object,
     check: Check::Container(check),
 };
 
+const BLOCK_LIST: Parameter = Parameter {
+    name: "blockList",
+    meaning: "regular expressions of the images that are reported",
+    default: DefaultValue::Patterns(&[".*:(latest)$", "^[^:]*$", "(.*/[^:]+)$"]),
+};
+
+const ALLOW_LIST: Parameter = Parameter {
+    name: "allowList",
+    meaning: "regular expressions of the only images that pass, in place of `blockList`",
+    default: DefaultValue::Patterns(&[]),
+};
+
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     let image = container.node.get("image").and_then(Node::as_str).unwrap_or("");
-    if !is_floating(image) {
+    if !is_blocked(image, cx) {
         return;
     }
     let message = match image {
         "" => format!("{} names no image", container.label()),
+        _ if cx.texts(&ALLOW_LIST).next().is_some() => {
+            format!("{} uses the image {image}, which is not allowed", container.label())
+        }
         _ => format!("{} uses the image {image}, which has no fixed tag", container.label()),
     };
     let remedy = remedy(pod, container, image, cx);
     cx.report(container.site(pod, &["image"]), message, remedy);
 }
 
-/// Whether the last part, behind the last colon, is `latest` or no tag at all.
-fn is_floating(image: &str) -> bool {
-    let Some((_, last)) = image.rsplit_once(':') else { return true };
-    // A slash behind the last colon: the colon belongs to a registry's port.
-    let has_no_tag = last.find('/').is_some_and(|slash| slash + 1 < last.len());
-    last == "latest" || has_no_tag
+fn is_blocked(image: &str, cx: &Context<'_, '_>) -> bool {
+    match cx.texts(&ALLOW_LIST).next() {
+        Some(_) => !cx.matches_any(&ALLOW_LIST, image),
+        None => cx.matches_any(&BLOCK_LIST, image),
+    }
 }
 
 fn remedy(pod: &Pod<'_>, container: &Container<'_>, image: &str, cx: &Context<'_, '_>) -> Remedy {
@@ -75,8 +91,8 @@ fn remedy(pod: &Pod<'_>, container: &Container<'_>, image: &str, cx: &Context<'_
         return "needs the version that is meant: its tag, or better its digest".into();
     };
     let wanted = pin.value.as_str().unwrap_or("");
-    if is_floating(wanted) {
-        return format!("the image {wanted} in `values` has no fixed tag either").into();
+    if is_blocked(wanted, cx) {
+        return format!("the image {wanted} in `values` is reported too").into();
     }
     let reference = Reference::parse(wanted);
     let same_repository = reference.name == Reference::parse(image).name;

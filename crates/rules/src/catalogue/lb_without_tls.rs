@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Load balancer does not terminate TLS",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0231", "kubescape:C-0245"],
     references: &[],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No kernel confinement is in use",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: Some("enforce_seccomp"),
     aliases: &["polaris:linuxHardening", "kubescape:C-0055"],
     references: &["NSA/CISA"],

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Liveness probe aims at an undeclared port",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("liveness_port"),
     aliases: &["kube-linter:liveness-port"],
     references: &[],

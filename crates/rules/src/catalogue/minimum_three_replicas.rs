@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Too few replicas",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:minimum-three-replicas",

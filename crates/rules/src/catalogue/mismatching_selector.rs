@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Selector does not match the pod template",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("mismatching_selector"),
     aliases: &[
         "kube-linter:mismatching-selector",

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Workload has no disruption budget",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:missingPodDisruptionBudget",

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Bidirectional mounts without privileged",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[],
     references: &["Kubernetes API validation"],

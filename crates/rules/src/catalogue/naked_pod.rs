@@ -22,6 +22,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod has no controller",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["polaris:nakedPod", "kubescape:C-0073", "kyverno:prevent-bare-pods"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Namespace has no default limits",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0039", "kyverno:add-ns-quota"],
     references: &[],

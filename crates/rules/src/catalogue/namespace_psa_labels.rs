@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Namespace enforces no Pod Security Standard",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0192",

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Namespace has no quota",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0040", "kyverno:add-ns-quota"],
     references: &[],

@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Namespace has no network policy",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0054",

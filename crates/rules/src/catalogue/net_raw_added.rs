@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "NET_RAW is added",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &["trivy:KSV-0119", "pss:capabilities_baseline"],
     references: &["PSS baseline"],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "NET_RAW is not dropped",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &[
         "kubescape:C-0199",

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Network policies leave a direction open",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0030", "kube-score:pod-networkpolicy"],
     references: &["NSA/CISA"],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Network policy tells no pods apart",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0038", "kyverno:restrict-networkpolicy-empty-podselector"],
     references: &[],

@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Ingress writes into the configuration of nginx",
     severity: Severity::Critical,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0059",

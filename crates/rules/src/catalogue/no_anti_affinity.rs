@@ -1,8 +1,8 @@
 //! # What it finds
 //!
-//! A workload with two replicas or more, unless a term of `podAntiAffinity`, preferred or required,
-//! keeps its own pods apart by `kubernetes.io/hostname`. Terms that do not are reported one by one.
-//! Topology spread constraints do not count.
+//! A workload with two replicas or more (`minReplicas`), unless a term of `podAntiAffinity`,
+//! preferred or required, keeps its own pods apart by `kubernetes.io/hostname` (`topologyKey`).
+//! Terms that do not are reported one by one. Topology spread constraints do not count.
 //!
 //! # Why it matters
 //!
@@ -19,7 +19,9 @@
 
 use crate::common::selector_labels;
 use crate::selector::Selector;
-use crate::{Check, Context, Fix, Object, Pod, Remedy, Rule, Scope, Site, Written};
+use crate::{
+    Check, Context, DefaultValue, Fix, Object, Parameter, Pod, Remedy, Rule, Scope, Site, Written,
+};
 use manifest::Node;
 use record::Severity;
 use serde_json::json;
@@ -29,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Replicas may land on one node",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("no_anti_affinity"),
     aliases: &[
         "kube-linter:no-anti-affinity",
@@ -39,12 +42,23 @@ pub(crate) static RULE: Rule = Rule {
     references: &[],
     touches: &["{pod}/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/**"],
     removes: &[],
-    parameters: &[],
+    parameters: &[MIN_REPLICAS, TOPOLOGY_KEY],
     scope: Scope::Object,
     check: Check::Object(check),
 };
 
-const HOSTNAME: &str = "kubernetes.io/hostname";
+const MIN_REPLICAS: Parameter = Parameter {
+    name: "minReplicas",
+    meaning: "the number of replicas from which on they must be kept apart",
+    default: DefaultValue::Integer(2),
+};
+
+const TOPOLOGY_KEY: Parameter = Parameter {
+    name: "topologyKey",
+    meaning: "the label of nodes by which they must be kept apart",
+    default: DefaultValue::Text("kubernetes.io/hostname"),
+};
+
 const ANTI_AFFINITY: [&str; 2] = ["affinity", "podAntiAffinity"];
 const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
 const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
@@ -59,7 +73,7 @@ const REPLICATED: [&str; 6] = [
 
 fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     let replicas = object.at(&["spec", "replicas"]).and_then(Node::as_i64).unwrap_or(1);
-    if replicas < 2 || !REPLICATED.contains(&object.kind) {
+    if replicas < cx.integer(&MIN_REPLICAS) || !REPLICATED.contains(&object.kind) {
         return;
     }
     let message = format!("nothing keeps the {replicas} replicas on different nodes");
@@ -71,10 +85,12 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         return;
     };
     let terms = terms(pod);
-    if terms.iter().any(|(_, term)| term.is_some_and(|term| separates(term, pod, object))) {
+    let topology = cx.text(&TOPOLOGY_KEY);
+    let is_good = |term: Node<'_>| separates(term, pod, object, topology);
+    if terms.iter().any(|(_, term)| term.is_some_and(is_good)) {
         return;
     }
-    let remedy = preferred_term(pod, object);
+    let remedy = preferred_term(pod, object, topology);
     if terms.is_empty() {
         return cx.report(pod.site(&ANTI_AFFINITY), message, remedy);
     }
@@ -97,7 +113,7 @@ fn terms<'a>(pod: &Pod<'a>) -> Vec<(Site, Option<Node<'a>>)> {
 }
 
 /// Whether a term keeps pods of this template on different nodes.
-fn separates(term: Node<'_>, pod: &Pod<'_>, object: &Object<'_>) -> bool {
+fn separates(term: Node<'_>, pod: &Pod<'_>, object: &Object<'_>, topology: &str) -> bool {
     let mut namespaces = term.get("namespaces").into_iter().flat_map(Node::items).peekable();
     let here = object.namespace.unwrap_or("");
     let covers_namespace =
@@ -107,10 +123,10 @@ fn separates(term: Node<'_>, pod: &Pod<'_>, object: &Object<'_>) -> bool {
     let matches = selector
         .and_then(|selector| Selector::parse(selector).ok())
         .is_some_and(|selector| selector.matches(pod.labels()));
-    covers_namespace && matches && term.get("topologyKey").and_then(Node::as_str) == Some(HOSTNAME)
+    covers_namespace && matches && term.get("topologyKey").and_then(Node::as_str) == Some(topology)
 }
 
-fn preferred_term(pod: &Pod<'_>, object: &Object<'_>) -> Remedy {
+fn preferred_term(pod: &Pod<'_>, object: &Object<'_>, topology: &str) -> Remedy {
     let own = selector_labels(object).filter(|(labels, _)| {
         Selector::from_labels(*labels).is_ok_and(|selector| selector.matches(pod.labels()))
     });
@@ -121,7 +137,7 @@ fn preferred_term(pod: &Pod<'_>, object: &Object<'_>) -> Remedy {
         "weight": 100,
         "podAffinityTerm": {
             "labelSelector": { "matchLabels": labels.to_json() },
-            "topologyKey": HOSTNAME,
+            "topologyKey": topology,
         },
     });
     let list = pod.path(&[ANTI_AFFINITY[0], ANTI_AFFINITY[1], PREFERRED]);

@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No capability is dropped",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &["trivy:KSV-0004"],
     references: &[],

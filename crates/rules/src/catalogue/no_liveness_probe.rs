@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Liveness probe is missing",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:no-liveness-probe",

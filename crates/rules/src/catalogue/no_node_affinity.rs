@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No node affinity",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:no-node-affinity", "kyverno:add-node-affinity"],
     references: &[],

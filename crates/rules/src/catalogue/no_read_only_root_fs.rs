@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Root file system is writable",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("read_only_root_fs"),
     aliases: &[
         "kube-linter:no-read-only-root-fs",

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Readiness probe is missing",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:no-readiness-probe",

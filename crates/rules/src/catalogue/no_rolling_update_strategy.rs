@@ -38,6 +38,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Update is not rolling",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:no-rolling-update-strategy",

@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "ServiceAccount is not among the manifests",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("non_existent_service_account"),
     aliases: &["kube-linter:non-existent-service-account", "kubescape:C-0307", "kyverno:check-sa"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No network policy selects the pods",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:non-isolated-pod",

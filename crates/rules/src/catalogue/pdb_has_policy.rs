@@ -23,6 +23,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Budget says neither how many may go nor how many must stay",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:poddisruptionbudget-has-policy"],
     references: &[],

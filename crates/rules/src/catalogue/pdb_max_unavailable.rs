@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Budget allows no disruption (maxUnavailable)",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:pdb-max-unavailable",

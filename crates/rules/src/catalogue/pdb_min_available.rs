@@ -42,6 +42,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Budget allows no disruption (minAvailable)",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:pdb-min-available",

@@ -34,6 +34,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Budget wants more pods than the autoscaler keeps",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["polaris:pdbMinAvailableGreaterThanHPAMinReplicas"],
     references: &[],

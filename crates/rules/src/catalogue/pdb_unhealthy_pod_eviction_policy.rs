@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Eviction of unhealthy pods is left open",
     severity: Severity::Low,
     default: true,
+    taste: false,
     policy_id: Some("pdb_unhealthy_eviction_policy"),
     aliases: &["kube-linter:pdb-unhealthy-pod-eviction-policy"],
     references: &[],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod has no priority class",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:priorityClassNotSet",

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Priority class is not an accepted one",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:priority-class-name", "kyverno:allowed-podpriorities"],
     references: &[],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container asks for privilege escalation",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: Some("drop_capabilities"),
     aliases: &["kube-linter:privilege-escalation-container"],
     references: &[],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container runs privileged",
     severity: Severity::Critical,
     default: true,
+    taste: false,
     policy_id: Some("no_privileged"),
     aliases: &[
         "kube-linter:privileged-container",

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container uses a port below 1024",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:privileged-ports", "trivy:KSV-0117"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Liveness and readiness ask the same",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:pod-probes-identical", "kyverno:validate-probes"],
     references: &[],

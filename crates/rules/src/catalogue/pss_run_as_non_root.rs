@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "runAsNonRoot is not true",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: Some("run_as_non_root"),
     aliases: &[
         "kubescape:C-0198",

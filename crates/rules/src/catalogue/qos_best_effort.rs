@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod reserves nothing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:require-qos-burstable"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Secret reaches the program in a variable",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:read-secret-from-env-var",

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Readiness probe aims at an undeclared port",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("readiness_port"),
     aliases: &["kube-linter:readiness-port"],
     references: &[],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Request differs from its limit",
     severity: Severity::Low,
     default: false,
+    taste: true,
     policy_id: None,
     aliases: &[
         "kube-score:container-resource-requests-equal-limits",

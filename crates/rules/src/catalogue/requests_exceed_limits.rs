@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Request is larger than its limit",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("set_requests_limits"),
     aliases: &[],
     references: &["Kubernetes API validation"],

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Annotation with an e-mail address is missing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:required-annotation-email", "kyverno:require-annotations"],
     references: &[],

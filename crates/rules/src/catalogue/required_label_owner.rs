@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Label with the owner is missing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:required-label-owner"],
     references: &[],

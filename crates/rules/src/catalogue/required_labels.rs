@@ -37,6 +37,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Configured labels are missing",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0076",

@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Memory limit far above the request",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:enforce-resources-as-ratio"],
     references: &[],

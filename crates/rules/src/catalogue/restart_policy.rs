@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Restart policy is neither Always nor OnFailure",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:restart-policy"],
     references: &[],

@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Volume type outside the restricted list",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0028", "kyverno:restrict-volume-types", "pss:restrictedVolumes"],
     references: &["PSS restricted"],

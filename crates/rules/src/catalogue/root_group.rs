@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Root group in use",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0116", "kyverno:require-non-root-groups"],
     references: &[],

@@ -32,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Group id is not above 10000",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0021", "kube-score:container-security-context-user-group-id"],
     references: &[],

@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "User id is not above 10000",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: Some("run_as_user"),
     aliases: &[
         "trivy:KSV-0020",

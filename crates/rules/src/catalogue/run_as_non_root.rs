@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container may run as root",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("run_as_non_root"),
     aliases: &[
         "kube-linter:run-as-non-root",

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "runAsUser is 0",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: Some("run_as_user"),
     aliases: &["trivy:KSV-0105", "kyverno:require-run-as-non-root-user", "pss:runAsUser"],
     references: &["PSS restricted"],

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No hardened runtime class",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0297", "kyverno:restrict-runtimeclass"],
     references: &[],

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Long-lived service account token",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:deny-secret-service-account-token-type"],
     references: &[],

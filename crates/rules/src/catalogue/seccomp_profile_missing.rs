@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No seccomp profile is set",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("enforce_seccomp"),
     aliases: &[
         "kubescape:C-0210",

@@ -27,6 +27,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Seccomp is switched off",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: Some("enforce_seccomp"),
     aliases: &["trivy:KSV-0104", "kyverno:restrict-seccomp", "pss:seccompProfile_baseline"],
     references: &["PSS baseline"],

@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "No security context restricts the container",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0211",

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Custom SELinux user, role or type",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0211",

@@ -1,8 +1,9 @@
 //! # What it finds
 //!
 //! A variable with a value in the manifest, if its name contains `password`, `token`, `bearer` or
-//! `secret` in any case, or is one of `AWS_SECRET_ACCESS_KEY`, `GOOGLE_APPLICATION_CREDENTIALS`,
-//! `AZURE_...KEY`, `OCI_CLI_KEY_CONTENT`, or if its value holds a private key.
+//! `secret` in any case (`sensitiveKeyNames`), or is one of `AWS_SECRET_ACCESS_KEY`,
+//! `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_...KEY`, `OCI_CLI_KEY_CONTENT`, or if its value holds a
+//! private key.
 //!
 //! # Why it matters
 //!
@@ -25,7 +26,7 @@
 //! they are paths.
 
 use crate::common::{literals, report_credential};
-use crate::{Check, Container, Context, Pod, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -33,34 +34,39 @@ pub(crate) static RULE: Rule = Rule {
     title: "Credential in clear text in a variable",
     severity: Severity::Critical,
     default: false,
+    taste: false,
     policy_id: Some("env_var_secret"),
     aliases: &["polaris:sensitiveContainerEnvVar", "kubescape:C-0012", "kubescape:C-0259"],
     references: &["NSA/CISA"],
     touches: &["{container}/env/*/value", "{container}/env/*/valueFrom/**"],
     removes: &[],
-    parameters: &[],
+    parameters: &[WORDS],
     scope: Scope::Set,
     check: Check::Container(check),
 };
 
 const NAMES: [&str; 3] =
     ["AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "OCI_CLI_KEY_CONTENT"];
-const WORDS: [&str; 4] = ["password", "token", "bearer", "secret"];
+const WORDS: Parameter = Parameter {
+    name: "sensitiveKeyNames",
+    meaning: "words that make a name count when it contains one, in lower case",
+    default: DefaultValue::List(&["password", "token", "bearer", "secret"]),
+};
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     for (index, name, value) in literals(container).filter(|(_, _, value)| !value.is_empty()) {
-        if is_sensitive(name) || holds_private_key(value) {
+        if is_sensitive(name, cx) || holds_private_key(value) {
             report_credential(pod, container, (index, name, value), cx);
         }
     }
 }
 
-fn is_sensitive(name: &str) -> bool {
+fn is_sensitive(name: &str, cx: &Context<'_, '_>) -> bool {
     let lower = name.to_ascii_lowercase();
     let azure_key = name.strip_prefix("AZURE_").and_then(|rest| rest.strip_suffix("KEY"));
     NAMES.contains(&name)
         || azure_key.is_some_and(|between| !between.is_empty())
-        || WORDS.iter().any(|word| lower.contains(word))
+        || cx.texts(&WORDS).any(|word| lower.contains(word))
 }
 
 fn holds_private_key(value: &str) -> bool {

@@ -1,8 +1,8 @@
 //! # What it finds
 //!
 //! A container that mounts a `hostPath` volume of one of `/`, `/boot`, `/dev`, `/etc`, `/lib`,
-//! `/proc`, `/sys`, `/usr`. One finding per mount. The path is compared as written, so `/etc/`
-//! passes; a volume that nobody mounts passes too.
+//! `/proc`, `/sys`, `/usr` (`dirs`). One finding per mount. The path is compared as written, so
+//! `/etc/` passes; a volume that nobody mounts passes too.
 //!
 //! # Why it matters
 //!
@@ -22,7 +22,7 @@
 //! Trivy reports volumes that are not mounted, and `/var/lib/docker`.
 
 use crate::common::report_host_mounts;
-use crate::{Check, Context, Pod, Rule, Scope};
+use crate::{Check, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -30,23 +30,30 @@ pub(crate) static RULE: Rule = Rule {
     title: "System directory of the node is mounted",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: Some("no_host_path"),
     aliases: &["kube-linter:sensitive-host-mounts", "trivy:KSV-0121"],
     references: &[],
     touches: &[],
     removes: &[],
-    parameters: &[],
+    parameters: &[DIRS],
     scope: Scope::Object,
     check: Check::Pod(check),
 };
 
-const SENSITIVE: [&str; 8] = ["/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr"];
+const DIRS: Parameter = Parameter {
+    name: "dirs",
+    meaning: "regular expressions of the paths that count, as they are written",
+    default: DefaultValue::Patterns(&[
+        "^/$", "^/boot$", "^/dev$", "^/etc$", "^/lib$", "^/proc$", "^/sys$", "^/usr$",
+    ]),
+};
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     report_host_mounts(
         pod,
         cx,
-        |path| SENSITIVE.contains(&path),
+        &DIRS,
         |container, path| format!("{} mounts {path} of the node", container.label()),
         "needs to know what the mount is for: remove it, or narrow it to the files in use and \
          make it readOnly",

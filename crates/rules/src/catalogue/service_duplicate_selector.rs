@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Two Services have the same selector",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:require-unique-service-selector"],
     references: &[],

@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Service claims external addresses",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0108", "kyverno:restrict-external-ips"],
     references: &[],

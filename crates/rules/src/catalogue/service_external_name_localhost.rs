@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Service stands for localhost",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:no-localhost-service"],
     references: &[],

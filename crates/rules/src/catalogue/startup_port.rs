@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Startup probe aims at an undeclared port",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("startup_port"),
     aliases: &["kube-linter:startup-port"],
     references: &[],

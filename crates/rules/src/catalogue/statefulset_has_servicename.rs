@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "StatefulSet has no headless Service",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:statefulset-has-servicename"],
     references: &[],

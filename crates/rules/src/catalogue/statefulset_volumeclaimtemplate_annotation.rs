@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Volume claim template lacks an annotation",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kube-linter:statefulset-volumeclaimtemplate-annotation"],
     references: &[],

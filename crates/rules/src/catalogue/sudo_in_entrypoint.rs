@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Container starts with sudo",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0062"],
     references: &[],

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Workload is in kube-system",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["trivy:KSV-0037"],
     references: &[],

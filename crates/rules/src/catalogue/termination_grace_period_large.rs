@@ -24,6 +24,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Pod may take long to stop",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kyverno:mutate-termination-grace-period-seconds"],
     references: &[],

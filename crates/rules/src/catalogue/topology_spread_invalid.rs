@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Topology spread constraint does not work",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &["kube-score:pod-topology-spread-constraints"],
     references: &[],

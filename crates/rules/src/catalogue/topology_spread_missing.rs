@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Nothing spreads the pods over zones",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:topologySpreadConstraint",

@@ -30,6 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Masking of /proc is switched off",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:unsafe-proc-mount",

@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CPU limit is missing",
     severity: Severity::Low,
     default: false,
+    taste: true,
     policy_id: Some("set_requests_limits"),
     aliases: &[
         "polaris:cpuLimitsMissing",

@@ -1,7 +1,8 @@
 //! # What it finds
 //!
-//! A container whose `resources.requests.cpu` is missing or zero. CPU limits do not matter here.
-//! Ephemeral containers are reported too, though they cannot carry resources.
+//! A container whose `resources.requests.cpu` is missing or zero. CPU limits do not matter here,
+//! unless `requirementsType` says so; other bounds than zero can be set. Ephemeral containers are
+//! reported too, though they cannot carry resources.
 //!
 //! # Why it matters
 //!
@@ -22,8 +23,8 @@
 //!
 //! Polaris accepts a request of zero; Trivy accepts any that is written.
 
-use crate::common::{Amount, check_amount};
-use crate::{Check, Container, Context, Pod, Rule, Scope};
+use crate::common::{Amount, Bounds, check_bounds};
+use crate::{Check, Container, Context, DefaultValue, Parameter, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -31,6 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CPU request is missing or zero",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("set_requests_limits"),
     aliases: &[
         "kube-linter:unset-cpu-requirements",
@@ -44,15 +46,44 @@ pub(crate) static RULE: Rule = Rule {
         "kyverno:add-default-resources",
     ],
     references: &[],
-    touches: &["{container}/resources/requests/cpu"],
+    touches: &["{container}/resources/requests/cpu", "{container}/resources/limits/cpu"],
     removes: &[],
-    parameters: &[],
+    parameters: &[TYPE, LOWER, UPPER],
     scope: Scope::Object,
     check: Check::Container(check),
 };
 
-const AMOUNT: Amount = Amount { list: "requests", resource: "cpu", zero_counts: true };
+const TYPE: Parameter = Parameter {
+    name: "requirementsType",
+    meaning: "what is judged: request, limit, or any for both",
+    default: DefaultValue::Text("request"),
+};
+
+const LOWER: Parameter = Parameter {
+    name: "lowerBoundMillis",
+    meaning: "thousandths of a CPU from which on amounts are reported; a missing amount is nought",
+    default: DefaultValue::Integer(0),
+};
+
+const UPPER: Parameter = Parameter {
+    name: "upperBoundMillis",
+    meaning: "thousandths of a CPU up to which amounts are reported",
+    default: DefaultValue::Integer(0),
+};
+
+/// In units of 10⁻⁹.
+const MILLI: i128 = 1_000_000;
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
-    check_amount(&AMOUNT, pod, container, cx);
+    let (lower, upper) = (cx.integer(&LOWER), cx.integer(&UPPER));
+    let bounds = Bounds { unit: MILLI, lower: lower.into(), upper: upper.into() };
+    let lists: &[&'static str] = match cx.text(&TYPE) {
+        "limit" => &["limits"],
+        "any" => &["requests", "limits"],
+        _ => &["requests"],
+    };
+    for list in lists {
+        let amount = Amount { list, resource: "cpu", zero_counts: true };
+        check_bounds(&amount, Some(bounds), pod, container, cx);
+    }
 }

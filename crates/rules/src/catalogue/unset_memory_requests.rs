@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Memory request is missing",
     severity: Severity::Medium,
     default: true,
+    taste: false,
     policy_id: Some("set_requests_limits"),
     aliases: &[
         "polaris:memoryRequestsMissing",

@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image from a registry that is not trusted",
     severity: Severity::Medium,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0078",

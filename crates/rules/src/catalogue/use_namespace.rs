@@ -31,6 +31,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Object is in the default namespace",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:use-namespace",

@@ -33,6 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Image version with a known critical flaw",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kubescape:C-0081",

@@ -25,6 +25,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Windows HostProcess container",
     severity: Severity::High,
     default: true,
+    taste: false,
     policy_id: None,
     aliases: &[
         "polaris:hostProcess",

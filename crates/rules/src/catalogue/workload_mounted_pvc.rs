@@ -28,6 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Workload mounts a persistent volume claim",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0257"],
     references: &[],

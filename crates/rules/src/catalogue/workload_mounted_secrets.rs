@@ -29,6 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "Workload mounts a Secret",
     severity: Severity::Low,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &["kubescape:C-0255"],
     references: &[],

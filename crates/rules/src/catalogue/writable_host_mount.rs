@@ -26,6 +26,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "hostPath is mounted writable",
     severity: Severity::High,
     default: false,
+    taste: false,
     policy_id: None,
     aliases: &[
         "kube-linter:writable-host-mount",

@@ -1,6 +1,6 @@
 //! Paths of the node that containers mount.
 
-use crate::{Container, Context, Pod};
+use crate::{Container, Context, Parameter, Pod};
 use manifest::Node;
 
 /// The hostPath volumes of a pod: index, name, path as written.
@@ -14,16 +14,19 @@ pub(crate) fn host_paths<'a>(
     })
 }
 
-/// Reports every mount of a path of the node that `is_bad` picks. A volume that no container
-/// mounts is not reported.
+/// Reports every mount of a path of the node that a pattern of `dirs` fits. A volume that no
+/// container mounts is not reported.
 pub(crate) fn report_host_mounts(
     pod: &Pod<'_>,
     cx: &mut Context<'_, '_>,
-    is_bad: impl Fn(&str) -> bool,
+    dirs: &Parameter,
     message: impl Fn(&Container<'_>, &str) -> String,
     advice: &str,
 ) {
-    for (_, volume, path) in host_paths(pod).filter(|(_, _, path)| is_bad(path)) {
+    for (_, volume, path) in host_paths(pod) {
+        if !cx.matches_any(dirs, path) {
+            continue;
+        }
         for container in &pod.containers {
             let mounts = container.volume_mounts().filter(|(_, mount)| {
                 mount.get("name").and_then(Node::as_str).unwrap_or("") == volume

@@ -2,7 +2,6 @@
 
 use crate::quantity::Quantity;
 use crate::{Container, Context, Fix, Pod, Remedy, Role, Written};
-use manifest::Node;
 use serde_json::Value;
 
 /// A request or limit that a rule asks for.
@@ -13,6 +12,25 @@ pub(crate) struct Amount {
     pub(crate) resource: &'static str,
     /// Whether an amount of nought is as bad as none.
     pub(crate) zero_counts: bool,
+}
+
+/// Amounts that are too low: from a lower to an upper bound, both included.
+#[derive(Clone, Copy)]
+pub(crate) struct Bounds {
+    /// What the bounds count, in units of 10⁻⁹; amounts are rounded up to it.
+    pub(crate) unit: i128,
+    /// The lowest.
+    pub(crate) lower: i128,
+    /// The highest.
+    pub(crate) upper: i128,
+}
+
+impl Bounds {
+    const ZERO: Self = Self { unit: 1, lower: 0, upper: 0 };
+
+    fn contain(&self, amount: Quantity) -> bool {
+        (self.lower..=self.upper).contains(&amount.units(self.unit))
+    }
 }
 
 impl Amount {
@@ -37,24 +55,50 @@ pub(crate) fn check_amount(
     container: &Container<'_>,
     cx: &mut Context<'_, '_>,
 ) {
+    let bounds = amount.zero_counts.then_some(Bounds::ZERO);
+    check_bounds(amount, bounds, pod, container, cx);
+}
+
+/// Reports a container without this amount, or with one within these bounds. With bounds, a
+/// missing amount counts as nought.
+pub(crate) fn check_bounds(
+    amount: &Amount,
+    bounds: Option<Bounds>,
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    cx: &mut Context<'_, '_>,
+) {
     let written = container.node.at(&amount.keys()).filter(|value| !value.is_null());
-    let message = match written {
-        None => format!("{} has no {}", container.label(), amount.noun()),
-        Some(value) if amount.zero_counts && is_zero(value) => {
-            format!("{} has {} of zero", container.label(), amount.a_noun())
+    let quantity = written.map_or(Some(Quantity::ZERO), Quantity::of);
+    let is_bad = quantity.is_some_and(|quantity| is_within(bounds, quantity));
+    if !is_bad && (written.is_some() || bounds.is_some()) {
+        return;
+    }
+    let (label, noun) = (container.label(), amount.noun());
+    let message = match (written, quantity) {
+        (None, _) => format!("{label} has no {noun}"),
+        (_, Some(quantity)) if quantity.is_zero() => {
+            format!("{label} has {} of zero", amount.a_noun())
         }
-        Some(_) => return,
+        (Some(value), _) => {
+            let text = value.scalar().unwrap_or("");
+            format!(
+                "{label} has {} of {text}, which is within the bounds that are set",
+                amount.a_noun()
+            )
+        }
     };
-    let remedy = remedy(amount, written.is_some(), pod, container, cx);
+    let remedy = remedy(amount, bounds, written.is_some(), pod, container, cx);
     cx.report(container.site(pod, &amount.keys()), message, remedy);
 }
 
-fn is_zero(value: Node<'_>) -> bool {
-    Quantity::of(value).is_some_and(Quantity::is_zero)
+fn is_within(bounds: Option<Bounds>, amount: Quantity) -> bool {
+    bounds.is_some_and(|bounds| bounds.contain(amount))
 }
 
 fn remedy(
     amount: &Amount,
+    bounds: Option<Bounds>,
     written: bool,
     pod: &Pod<'_>,
     container: &Container<'_>,
@@ -65,13 +109,16 @@ fn remedy(
             .into();
     }
     let path = container.path(pod, &amount.keys());
-    if let Some(limit) = limit_as_request(amount, container).filter(|_| !written) {
+    if let Some(limit) = limit_as_request(amount, bounds, container).filter(|_| !written) {
         return Fix::safe().set(path, limit).into();
     }
     let values = &cx.settings.values;
     let Some(value) = values.resource(cx.object, container, amount.list, amount.resource) else {
         return format!("needs {} from measurements or from `values`", amount.a_noun()).into();
     };
+    if quantity_of(&value.value).is_some_and(|own| !own.is_zero() && is_within(bounds, own)) {
+        return format!("the {} in `values` is within the bounds too", amount.noun()).into();
+    }
     if let Some(reason) = contradiction(amount, &value.value, container, cx) {
         return reason.into();
     }
@@ -84,13 +131,16 @@ fn remedy(
 }
 
 /// The limit, which the API server takes for a request that is missing.
-fn limit_as_request(amount: &Amount, container: &Container<'_>) -> Option<Written> {
+fn limit_as_request(
+    amount: &Amount,
+    bounds: Option<Bounds>,
+    container: &Container<'_>,
+) -> Option<Written> {
     if amount.list != "requests" {
         return None;
     }
     let limit = container.node.at(&["resources", "limits", amount.resource])?;
-    let quantity = Quantity::of(limit)?;
-    let cures = !(amount.zero_counts && quantity.is_zero());
+    let cures = !is_within(bounds, Quantity::of(limit)?);
     let detail = format!("a missing request equals resources.limits.{}", amount.resource);
     cures.then(|| Written::server_default(limit.to_json(), detail))
 }

@@ -3,7 +3,8 @@
 use super::{LabelKey, Set, pod_labels, service_selector, string_entries};
 use crate::Object;
 use crate::common::{
-    backends, destinations, ingress_rules, is_budget, is_ingress, pod_selector, template_labels,
+    backends, destinations, ingress_rules, is_budget, is_ingress, pod_selector, scale_target,
+    template_labels,
 };
 use crate::selector::Selector;
 use manifest::Node;
@@ -85,13 +86,8 @@ fn selector_of<'a>(object: &Object<'a>) -> Option<Node<'a>> {
 /// What an object names: the target of an autoscaler, the Services of an Ingress or a route.
 fn for_each_reference<'a>(object: &Object<'a>, mut add: impl FnMut(&'a str, &'a str, &'a str)) {
     let namespace = object.namespace.unwrap_or("");
-    let is_autoscaler =
-        object.is("autoscaling", "HorizontalPodAutoscaler") || object.is("keda.sh", "ScaledObject");
-    if let Some(target) = object.at(&["spec", "scaleTargetRef"]).filter(|_| is_autoscaler) {
-        let text = |key: &str| target.get(key).and_then(Node::as_str);
-        if let Some(name) = text("name") {
-            add(namespace, text("kind").unwrap_or("Deployment"), name);
-        }
+    if let Some(target) = scale_target(object) {
+        add(namespace, target.kind, target.name);
     } else if is_ingress(object) {
         backends(object).filter_map(|backend| backend.service()).for_each(|name| {
             add(namespace, "Service", name);

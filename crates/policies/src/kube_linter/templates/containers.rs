@@ -225,7 +225,7 @@ fn requirements(given: &Value, resource: &'static str) -> Result<Run, String> {
             for list in lists {
                 let keys = ["resources", *list, resource];
                 let amount = child(container.node, &keys).and_then(Quantity::of);
-                let amount = amount.map_or(0, |amount| amount.in_units_of(unit));
+                let amount = amount.map_or(0, |amount| amount.units(unit));
                 if amount >= low && high.is_none_or(|high| amount <= high) {
                     let message =
                         format!("{} has the {resource} {list} {amount}", label(container));
