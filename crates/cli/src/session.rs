@@ -12,11 +12,12 @@ use rayon::prelude::*;
 use record::{Applicability, Gate};
 use review::diagnostics::InputError;
 use rules::pod_security::Edition;
-use rules::{Profile, Rule, Selection, Settings};
+use rules::{Judgement, Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
 use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use verifier::{GateSet, Judge, ObjectVerdict};
 
 /// Configuration and flags, brought together.
@@ -31,6 +32,15 @@ pub(crate) struct Session {
     /// kube-linter's checks, when its profile is asked for.
     linting: Option<Linting>,
     quiet: bool,
+}
+
+/// The operator's own expression, when there is one.
+fn expression(config: &Config) -> anyhow::Result<Option<Arc<dyn Judgement>>> {
+    let check = config.parameters.get("cel-expression", "check").and_then(|text| text.as_str());
+    let Some(check) = check.filter(|check| !check.is_empty()) else { return Ok(None) };
+    let judge = policies::ByExpression::new(check)
+        .map_err(|error| anyhow::anyhow!("parameters.cel-expression.check: {error}"))?;
+    Ok(Some(Arc::new(judge)))
 }
 
 impl Session {
@@ -82,6 +92,8 @@ impl Session {
             values: config.values.clone(),
             parameters: config.parameters.clone(),
             pod_security,
+            schemas: Some(Arc::new(policies::BySchemas::new(&versions))),
+            expression: expression(&config)?,
         };
         let quiet = common.quiet;
         Ok(Self { config, settings, rules, context, versions, limits, linting, quiet })

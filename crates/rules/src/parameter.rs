@@ -192,7 +192,8 @@ impl Parameters {
         Ok(Self { set, patterns })
     }
 
-    pub(crate) fn get(&self, rule: &str, name: &str) -> Option<&Value> {
+    /// What the operator set for a parameter of a rule.
+    pub fn get(&self, rule: &str, name: &str) -> Option<&Value> {
         self.set.get(rule)?.get(name)
     }
 

@@ -1,7 +1,8 @@
 //! What the operator chooses: which rules run, with which parameters and values.
 
-use crate::{Entry, Parameters, Rule, Values, pod_security, rule};
+use crate::{Entry, Judgement, Parameters, Rule, Values, pod_security, rule};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Parameters of the rules and the operator's values.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +13,10 @@ pub struct Settings {
     pub parameters: Parameters,
     /// The edition of the Pod Security Standards that rules with a control follow.
     pub pod_security: pod_security::Edition,
+    /// The judge of the rule `schema-validation`, which is silent without one.
+    pub schemas: Option<Arc<dyn Judgement>>,
+    /// The judge of the rule `cel-expression`, which is silent without one.
+    pub expression: Option<Arc<dyn Judgement>>,
 }
 
 /// A named selection of rules.

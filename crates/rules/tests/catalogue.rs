@@ -11,6 +11,7 @@ use rules::{
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const HEADINGS: [&str; 4] =
     ["# What it finds", "# Why it matters", "# What the fix changes", "# What it may break"];
@@ -38,6 +39,12 @@ fn settings(rule: &Rule) -> Settings {
     if let Some(parameters) = json(rule, "parameters.yaml") {
         let json = serde_json::json!({ rule.id: parameters });
         settings.parameters = serde_json::from_value(json).expect("parameters.yaml fits the rule");
+    }
+    settings.schemas = Some(Arc::new(policies::BySchemas::new(&[schema::Version::LATEST])));
+    if let Some(check) = settings.parameters.get("cel-expression", "check") {
+        let check = check.as_str().unwrap_or("");
+        let judge = policies::ByExpression::new(check).expect("the expression compiles");
+        settings.expression = Some(Arc::new(judge));
     }
     settings
 }

@@ -12,6 +12,7 @@ use rules::{Finding, Rule, Settings};
 use schema::{Schemas, Version};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use verifier::{GateSet, Judge, ObjectVerdict, file_edits};
 
 fn folder(rule: &Rule) -> PathBuf {
@@ -30,6 +31,12 @@ fn settings(rule: &Rule) -> Settings {
     if let Some(parameters) = json(rule, "parameters.yaml") {
         let json = serde_json::json!({ rule.id: parameters });
         settings.parameters = serde_json::from_value(json).unwrap();
+    }
+    settings.schemas = Some(Arc::new(policies::BySchemas::new(&[schema::Version::LATEST])));
+    if let Some(check) = settings.parameters.get("cel-expression", "check") {
+        let check = check.as_str().unwrap_or("");
+        let judge = policies::ByExpression::new(check).unwrap();
+        settings.expression = Some(Arc::new(judge));
     }
     settings
 }
