@@ -19,7 +19,8 @@ usage: cargo xtask <command>
   test                  everything that must hold before a change lands
   bench [--full]        time the tool on the dev corpus, write docs/benchmarks.md
   measure               the funnel of every rule on real input, into docs/measurements.md
-  parity [DIR…]         compare with the oracles of the data folder, write docs/parity.md
+  parity [DIR…] [--check]
+                        compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
   schemas [--check]     the packed Kubernetes schemas, made from Kubernetes' own documents";
 

@@ -1,32 +1,94 @@
-//! `cargo xtask parity`: what the oracles found beside what we find, into `docs/parity.md`.
+//! `cargo xtask parity`: what the oracles found beside what we find, and what becomes of every
+//! rule's findings on real input, into `docs/parity.md`.
 
 mod kube_linter;
+mod pod_security;
+mod rules;
 
 use anyhow::Context as _;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 /// How often something was found.
-pub(crate) type Counts<K> = BTreeMap<K, usize>;
+type Counts<K> = BTreeMap<K, usize>;
 
 /// Compares with every oracle of the data folder and of further folders with the same layout, and
-/// fails when one of them disagrees.
+/// fails when one of them disagrees. The page is about the data folder alone.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
+    let check = arguments.iter().any(|argument| argument == "--check");
+    let further = arguments.iter().filter(|argument| *argument != "--check");
     let data = std::env::var_os("K8S_AUTO_FIX_DATA")
         .context("set K8S_AUTO_FIX_DATA to the folder with the oracles")?;
-    let folders: Vec<PathBuf> =
-        std::iter::once(PathBuf::from(data)).chain(arguments.iter().map(PathBuf::from)).collect();
-    let mut differences = 0;
-    for folder in &folders {
-        let scratch = tempfile::tempdir()?;
-        let _ = (root, &scratch);
-        differences += kube_linter::run(folder, scratch.path())?;
+    let mut page = Page::new();
+    let mut differences = compare(Path::new(&data), &mut page)?;
+    println!("{}", page.summary);
+    for folder in further {
+        let mut other = Page::new();
+        differences += compare(&PathBuf::from(folder), &mut other)?;
+        println!("{folder}\n{}", other.summary);
     }
-    anyhow::ensure!(differences == 0, "{differences} differences");
+    anyhow::ensure!(differences == 0, "{differences} differences, listed above");
+    let path = root.join("docs/parity.md");
+    if check {
+        let same = std::fs::read_to_string(&path).is_ok_and(|old| old == page.text);
+        anyhow::ensure!(same, "docs/parity.md is out of date: run `cargo xtask parity`");
+    } else {
+        std::fs::write(&path, &page.text)?;
+        println!("wrote docs/parity.md");
+    }
     Ok(())
+}
+
+/// Runs every oracle that a folder has; returns the number of differences.
+fn compare(data: &Path, page: &mut Page) -> anyhow::Result<usize> {
+    let scratch = tempfile::tempdir()?;
+    let differences = kube_linter::run(data, scratch.path(), page)?
+        + pod_security::run(data, scratch.path(), page)?
+        + rules::run(data, scratch.path(), page)?;
+    Ok(differences)
+}
+
+/// The page, and the lines of it that go to the terminal.
+struct Page {
+    text: String,
+    summary: String,
+}
+
+impl Page {
+    fn new() -> Self {
+        let text = "# Parity\n\nWritten by `cargo xtask parity` from the oracles in the data \
+                    folder: what other tools and a real API\nserver say of the same manifests, \
+                    and what becomes of the findings of each rule.\n"
+            .to_owned();
+        Self { text, summary: String::new() }
+    }
+
+    fn section(&mut self, title: &str) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "\n## {title}");
+        let _ = write!(self.summary, "{title}: ");
+    }
+
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.text, "\n{line}");
+        let _ = writeln!(self.summary, "{line}");
+    }
+
+    /// Rows are cells with ` | ` between them; no table without rows.
+    fn table(&mut self, head: &str, rule: &str, rows: impl Iterator<Item = String>) {
+        let mut rows = rows.peekable();
+        if rows.peek().is_none() {
+            return;
+        }
+        let _ = write!(self.text, "\n| {head} |\n| {rule} |\n");
+        for row in rows {
+            let _ = writeln!(self.text, "| {row} |");
+        }
+    }
 }
 
 /// The lines of a packed JSON Lines file; none when there is no such file.
