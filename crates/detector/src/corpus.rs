@@ -1,8 +1,9 @@
 use crate::Found;
 use crate::fingerprint::Identity;
-use manifest::{Limits, Source, SourceError};
+use manifest::{Limits, Node, Source, SourceError};
 use rules::{Object, Rule, Set, Settings, objects};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// One file, or stdin, read into memory.
@@ -116,6 +117,23 @@ impl<'a> Corpus<'a> {
     /// The input that holds an object.
     pub fn input_of(&self, position: usize) -> &'a Input {
         &self.inputs[self.files[position]]
+    }
+
+    /// All inputs.
+    pub(crate) fn inputs(&self) -> &'a [Input] {
+        self.inputs
+    }
+
+    /// The objects of an input. They stand together, in the order of the inputs.
+    pub fn positions_of(&self, file: usize) -> Range<usize> {
+        let first_of = |file: usize| self.files.partition_point(|at| *at < file);
+        first_of(file)..first_of(file + 1)
+    }
+
+    /// The root of the document that an object is in.
+    pub(crate) fn document_root(&self, position: usize) -> Option<Node<'a>> {
+        let source = self.input_of(position).source.as_ref().ok()?;
+        source.root(self.object(position).document)
     }
 
     /// Runs rules on one object. Findings come in the order of the rules, then of the text.
