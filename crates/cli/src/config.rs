@@ -1,7 +1,10 @@
 //! The configuration file: `k8s-auto-fix.yaml`, or the reference system's `run.yaml`.
 
+use crate::args::FailOn;
 use anyhow::Context as _;
+use detector::ConfiguredIgnore;
 use manifest::{Limits, Node, Source};
+use record::Severity;
 use rules::{Parameters, Values};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -30,6 +33,14 @@ pub(crate) struct Config {
     pub(crate) parameters: Parameters,
     /// Values that no manifest holds.
     pub(crate) values: Values,
+    /// Findings that are not to be heard of.
+    pub(crate) ignores: Vec<ConfiguredIgnore>,
+    /// A file of findings that are known already.
+    pub(crate) baseline: Option<PathBuf>,
+    /// Less severe findings do not count.
+    pub(crate) min_severity: Option<Severity>,
+    /// From which severity on a finding makes the exit code 1.
+    pub(crate) fail_on: Option<FailOn>,
 
     // Keys of the reference's run.yaml. They are read, so that its files load unchanged.
     /// Seed of everything that is random.
@@ -90,10 +101,14 @@ impl Config {
         let Some(path) = path.map(Path::to_owned).or(found) else { return Ok(Self::default()) };
         let bytes =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Self::parse(bytes).map_err(|(line, message)| {
+        let mut config = Self::parse(bytes).map_err(|(line, message)| {
             let place = line.map_or_else(String::new, |line| format!(":{line}"));
             anyhow::anyhow!("{}{place}: {message}", path.display())
-        })
+        })?;
+        for ignore in &mut config.ignores {
+            ignore.place.0 = path.display().to_string();
+        }
+        Ok(config)
     }
 
     fn parse(bytes: Vec<u8>) -> Result<Self, (Option<usize>, String)> {
@@ -108,11 +123,16 @@ impl Config {
             let line = source.position(root.span().start).line;
             return Err((Some(line), "expected a map of settings".to_owned()));
         }
-        serde_path_to_error::deserialize(json).map_err(|error| {
+        let mut config: Self = serde_path_to_error::deserialize(json).map_err(|error| {
             let message = error.inner().to_string();
             let line = locate(root, error.path(), &message);
             (line.map(|offset| source.position(offset).line), message)
-        })
+        })?;
+        let entries = root.get("ignores").into_iter().flat_map(Node::items);
+        for (ignore, entry) in config.ignores.iter_mut().zip(entries) {
+            ignore.place.1 = source.position(entry.span().start).line;
+        }
+        Ok(config)
     }
 }
 
@@ -159,6 +179,21 @@ mod tests {
             Config::parse(b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec()).unwrap_err();
         assert_eq!(line, Some(3));
         assert!(message.contains("runAsUsr"), "{message}");
+    }
+
+    #[test]
+    fn ignores_know_their_line() {
+        let text = "ignores:\n- rules: [latest-tag]\n  until: 2026-01-31\n- rules: ['*']\n";
+        let config = Config::parse(text.as_bytes().to_vec()).unwrap();
+        let lines: Vec<usize> = config.ignores.iter().map(|ignore| ignore.place.1).collect();
+        assert_eq!(lines, [2, 4]);
+        let wrong =
+            |from: &str, to: &str| Config::parse(text.replace(from, to).into_bytes()).unwrap_err();
+        let (line, message) = wrong("latest-tag", "latest-tga");
+        assert!(line == Some(2) && message.contains("did you mean `latest-tag`"), "{message}");
+        let (line, message) = wrong("01-31", "02-31");
+        assert!(line == Some(3) && message.contains("`2026-02-31` is no date"), "{message}");
+        assert_eq!(wrong("['*']", "[]").0, Some(4));
     }
 
     #[test]
