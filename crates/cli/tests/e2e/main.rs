@@ -14,6 +14,7 @@
 
 mod bad_input;
 mod catalogue;
+mod ci;
 mod counting;
 mod documentation;
 mod fix;
