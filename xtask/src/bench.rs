@@ -4,7 +4,7 @@
 //! memory, on as many threads.
 
 use anyhow::{Context as _, bail};
-use detector::{Corpus, Found, Input, ObjectContext};
+use detector::{Corpus, Input, ObjectContext, Sifted};
 use granit_parser::Parser;
 use manifest::Limits;
 use rayon::prelude::*;
@@ -143,14 +143,14 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
     ];
     for (name, profile) in [("default", Profile::Default), ("all", Profile::All)] {
         let rules = Selection::new(profile, Edition::default(), &[], &[])?.rules;
-        let detect = || -> Vec<Vec<Found>> {
+        let detect = || -> Vec<Sifted> {
             (0..corpus.len())
                 .into_par_iter()
-                .map(|at| corpus.check(at, &rules, &settings))
+                .map(|at| corpus.check(at, &rules, &settings).into())
                 .collect()
         };
         let (detecting, found) = best(runs, detect);
-        let findings: usize = found.iter().map(Vec::len).sum();
+        let findings: usize = found.iter().map(|sifted| sifted.found.len()).sum();
         let label = format!("check, {name} rules ({} rules, {findings} findings)", rules.len());
         rows.push((label, detecting));
         let schemas = Schemas::new(&[Version::LATEST]);

@@ -1,6 +1,8 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use detector::Date;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Finds Kubernetes misconfigurations, proposes the smallest fix, and proves it.
@@ -36,6 +38,9 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Report findings, and fix them in place with --fix
     Check(Check),
+    /// The findings that are known already
+    #[command(subcommand)]
+    Baseline(Baseline),
     /// List the rules
     Rules(Rules),
     /// Explain a rule
@@ -87,6 +92,49 @@ pub(crate) struct Selecting {
     pub(crate) context: Option<String>,
 }
 
+/// Which findings count.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Counting {
+    /// Show what comments, annotations and the configuration ignore
+    #[arg(long)]
+    pub(crate) no_ignores: bool,
+    /// Day that the expiry of ignores is compared with; by default today, in UTC
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) today: Option<Date>,
+    /// Only findings that are not in this file; `baseline write` makes it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Findings of the configuration's baseline too
+    #[arg(long, conflicts_with = "baseline")]
+    pub(crate) no_baseline: bool,
+    /// Only findings that are at least so severe
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) min_severity: Option<Severity>,
+    /// Least severity that makes the exit code 1; `never` leaves it 0
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+}
+
+/// As [`record::Severity`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+/// From which severity on a finding makes the exit code 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailOn {
+    Low,
+    Medium,
+    High,
+    Critical,
+    Never,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputFormat {
     /// Source excerpts
@@ -99,6 +147,10 @@ pub(crate) enum OutputFormat {
     Sarif,
     /// Workflow commands of GitHub Actions
     Github,
+    /// JUnit XML
+    Junit,
+    /// Code Quality report of GitLab
+    Gitlab,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +159,8 @@ pub(crate) struct Check {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) counting: Counting,
     /// Apply safe fixes in place
     #[arg(long)]
     pub(crate) fix: bool,
@@ -119,6 +173,29 @@ pub(crate) struct Check {
     /// How findings are written
     #[arg(long, value_enum, default_value = "full", value_name = "FORMAT")]
     pub(crate) output_format: OutputFormat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Baseline {
+    /// Write down the findings that are there now; `check --baseline` then reports new ones only
+    Write(BaselineWrite),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaselineWrite {
+    /// Files, folders, or - for stdin; by default the working directory
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    /// Write down what is ignored too
+    #[arg(long)]
+    pub(crate) no_ignores: bool,
+    /// Day that the expiry of ignores is compared with; by default today, in UTC
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) today: Option<Date>,
+    /// Output file; by default the configuration's `baseline`, else .k8s-auto-fix-baseline.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +218,8 @@ pub(crate) struct Run {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) counting: Counting,
     /// Folder for all records; created when missing
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -162,6 +241,8 @@ pub(crate) struct Detect {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) counting: Counting,
     /// Put the text of the document into every record
     #[arg(long)]
     pub(crate) embed: bool,

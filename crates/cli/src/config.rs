@@ -1,7 +1,10 @@
 //! The configuration file: `k8s-auto-fix.yaml`, or the reference system's `run.yaml`.
 
+use crate::args::FailOn;
 use anyhow::Context as _;
+use detector::ConfiguredIgnore;
 use manifest::{Limits, Node, Source};
+use record::Severity;
 use rules::{Parameters, Values};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -31,6 +34,14 @@ pub(crate) struct Config {
     pub(crate) parameters: Parameters,
     /// Values that no manifest holds.
     pub(crate) values: Values,
+    /// Findings that are not to be heard of.
+    pub(crate) ignores: Vec<ConfiguredIgnore>,
+    /// A file of findings that are known already.
+    pub(crate) baseline: Option<PathBuf>,
+    /// Less severe findings do not count.
+    pub(crate) min_severity: Option<Severity>,
+    /// From which severity on a finding makes the exit code 1.
+    pub(crate) fail_on: Option<FailOn>,
 
     // Keys of the reference's run.yaml. They are read, so that its files load unchanged.
     /// Seed of everything that is random.
@@ -89,7 +100,19 @@ impl Config {
     pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
         let found = NAMES.iter().map(PathBuf::from).find(|name| name.exists());
         let Some(path) = path.map(Path::to_owned).or(found) else { return Ok(Self::default()) };
-        read(&path)
+        let mut config: Self = read_with(&path, Self::place_ignores)?;
+        for ignore in &mut config.ignores {
+            ignore.place.0 = path.display().to_string();
+        }
+        Ok(config)
+    }
+
+    /// Notes the line of every ignore, for what is to be said of it.
+    fn place_ignores(&mut self, source: &Source, root: Node<'_>) {
+        let entries = root.get("ignores").into_iter().flat_map(Node::items);
+        for (ignore, entry) in self.ignores.iter_mut().zip(entries) {
+            ignore.place.1 = source.position(entry.span().start).line;
+        }
     }
 }
 
@@ -98,14 +121,25 @@ impl Config {
 /// # Errors
 /// When the file cannot be read or says something that it must not, with its line.
 pub(crate) fn read<T: DeserializeOwned + Default>(path: &Path) -> anyhow::Result<T> {
+    read_with(path, |_, _, _| ())
+}
+
+/// The same; `finish` sees the text that the value was made of.
+fn read_with<T: DeserializeOwned + Default>(
+    path: &Path,
+    finish: impl FnOnce(&mut T, &Source, Node<'_>),
+) -> anyhow::Result<T> {
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(bytes).map_err(|(line, message)| {
+    parse(bytes, finish).map_err(|(line, message)| {
         let place = line.map_or_else(String::new, |line| format!(":{line}"));
         anyhow::anyhow!("{}{place}: {message}", path.display())
     })
 }
 
-fn parse<T: DeserializeOwned + Default>(bytes: Vec<u8>) -> Result<T, (Option<usize>, String)> {
+fn parse<T: DeserializeOwned + Default>(
+    bytes: Vec<u8>,
+    finish: impl FnOnce(&mut T, &Source, Node<'_>),
+) -> Result<T, (Option<usize>, String)> {
     let source =
         Source::parse(bytes, &Limits::default()).map_err(|error| (None, error.to_string()))?;
     if let Some(error) = source.documents().iter().find_map(manifest::Document::error) {
@@ -117,11 +151,13 @@ fn parse<T: DeserializeOwned + Default>(bytes: Vec<u8>) -> Result<T, (Option<usi
         let line = source.position(root.span().start).line;
         return Err((Some(line), "expected a map of settings".to_owned()));
     }
-    serde_path_to_error::deserialize(json).map_err(|error| {
+    let mut value = serde_path_to_error::deserialize(json).map_err(|error| {
         let message = error.inner().to_string();
         let line = locate(root, error.path(), &message);
         (line.map(|offset| source.position(offset).line), message)
-    })
+    })?;
+    finish(&mut value, &source, root);
+    Ok(value)
 }
 
 /// Offset of the value that an error is about; for an unknown key, of that key.
@@ -155,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_references_run_yaml_loads_unchanged() {
-        let config = parse::<Config>(REFERENCE.as_bytes().to_vec()).unwrap();
+        let config = parse::<Config>(REFERENCE.as_bytes().to_vec(), Config::place_ignores).unwrap();
         assert_eq!(config.seed, Some(1337));
         assert_eq!(config.proposer.mode.as_deref(), Some("grok"));
         assert_eq!(config.retry_budgets["no_latest_tag"], 2);
@@ -163,16 +199,35 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line() {
-        let (line, message) =
-            parse::<Config>(b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec()).unwrap_err();
+        let (line, message) = parse::<Config>(
+            b"profile: all\nvalues:\n- runAsUsr: 5\n".to_vec(),
+            Config::place_ignores,
+        )
+        .unwrap_err();
         assert_eq!(line, Some(3));
         assert!(message.contains("runAsUsr"), "{message}");
     }
 
     #[test]
+    fn ignores_know_their_line() {
+        let text = "ignores:\n- rules: [latest-tag]\n  until: 2026-01-31\n- rules: ['*']\n";
+        let config = parse::<Config>(text.as_bytes().to_vec(), Config::place_ignores).unwrap();
+        let lines: Vec<usize> = config.ignores.iter().map(|ignore| ignore.place.1).collect();
+        assert_eq!(lines, [2, 4]);
+        let wrong = |from: &str, to: &str| {
+            parse::<Config>(text.replace(from, to).into_bytes(), Config::place_ignores).unwrap_err()
+        };
+        let (line, message) = wrong("latest-tag", "latest-tga");
+        assert!(line == Some(2) && message.contains("did you mean `latest-tag`"), "{message}");
+        let (line, message) = wrong("01-31", "02-31");
+        assert!(line == Some(3) && message.contains("`2026-02-31` is no date"), "{message}");
+        assert_eq!(wrong("['*']", "[]").0, Some(4));
+    }
+
+    #[test]
     fn values_are_read() {
         let text = b"values:\n- match: {kinds: [Job]}\n  ttlSecondsAfterFinished: 3600\n";
-        let config = parse::<Config>(text.to_vec()).unwrap();
+        let config = parse::<Config>(text.to_vec(), Config::place_ignores).unwrap();
         assert_eq!(config.values.0[0].ttl_seconds_after_finished, Some(3600));
     }
 }

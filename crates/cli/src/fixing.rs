@@ -1,9 +1,11 @@
 //! From the verdicts on objects to the new text of files.
 
+use crate::counting;
 use crate::inputs::Inputs;
 use crate::session::{Proving, Session};
-use detector::{Corpus, Input};
+use detector::{Corpus, Filters, Input, Sieve};
 use record::Applicability;
+use review::diagnostics::InputError;
 use std::collections::{BTreeMap, BTreeSet};
 use verifier::{GateSet, ObjectVerdict};
 
@@ -22,15 +24,25 @@ pub(crate) struct Fixed {
     pub(crate) cured: usize,
     /// Edits that could not be brought together, as `(path, reason)`.
     pub(crate) refused: Vec<(String, String)>,
+    /// What is to be said of ignores and baseline, before anything was fixed.
+    pub(crate) notices: Vec<InputError>,
 }
 
 /// Applies the accepted fixes to the inputs, round by round until nothing changes. The inputs
 /// then hold the new texts.
-pub(crate) fn fix(session: &Session, inputs: &mut Inputs, max: Applicability) -> Fixed {
+pub(crate) fn fix(
+    session: &Session,
+    filters: &Filters,
+    inputs: &mut Inputs,
+    max: Applicability,
+) -> Fixed {
     let mut fixed = Fixed::default();
     let mut dirty: Option<BTreeSet<usize>> = None;
     for _ in 0..MAX_ROUNDS {
-        let round = fix_once(session, &inputs.files, max, dirty.as_ref());
+        let round = fix_once(session, filters, inputs, max, dirty.as_ref());
+        if dirty.is_none() {
+            fixed.notices = round.notices;
+        }
         fixed.refused.extend(round.refused);
         if round.texts.is_empty() {
             break;
@@ -52,18 +64,25 @@ pub(crate) fn fix(session: &Session, inputs: &mut Inputs, max: Applicability) ->
 
 fn fix_once(
     session: &Session,
-    files: &[Input],
+    filters: &Filters,
+    inputs: &Inputs,
     max: Applicability,
     dirty: Option<&BTreeSet<usize>>,
 ) -> Fixed {
+    let files = &inputs.files;
     let corpus = session.corpus(files);
+    let sieve = Sieve::new(&corpus, filters);
     let proving = Proving::new(session, &corpus, GateSet::default(), false);
     let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
-    let found = session.detect(&corpus, wanted);
-    let verdicts = session.judge(&judge, &found, max);
-    texts(&corpus, files, &verdicts)
+    let (sifted, tally) = session.detect(&corpus, &sieve, wanted);
+    let verdicts = session.judge(&judge, &sifted, max);
+    let notices = match dirty {
+        None => counting::notices(session, inputs, &sieve, &tally),
+        Some(_) => Vec::new(),
+    };
+    Fixed { notices, ..texts(&corpus, files, &verdicts) }
 }
 
 /// The new text of every file that accepted patches change.

@@ -25,6 +25,8 @@ pub(crate) struct Inputs {
     pub(crate) locations: Vec<Option<PathBuf>>,
     /// Paths that could not be read.
     pub(crate) unreadable: Vec<Unreadable>,
+    /// The folders that were read, as they begin the identities of the files in them.
+    pub(crate) folders: Vec<String>,
 }
 
 /// A file to read.
@@ -47,6 +49,7 @@ pub(crate) fn read(paths: &[PathBuf], limits: &Limits) -> Inputs {
             read_stdin(limits, &mut inputs);
         } else if path.is_dir() {
             walk(path, &cwd, &mut found, &mut inputs.unreadable);
+            inputs.folders.extend(folder_identity(path, &cwd, paths.len()));
         } else {
             found.push(named(path, &cwd, path));
         }
@@ -222,6 +225,16 @@ fn named(path: &Path, cwd: &Path, asked: &Path) -> Found {
     };
     let is_link = path.is_symlink();
     Found { path: path.to_owned(), display, identity, is_link }
+}
+
+/// What the identities of the files in a folder begin with. Those of a folder elsewhere count from
+/// the folder itself, which tells them apart from others only when it is the only path.
+fn folder_identity(path: &Path, cwd: &Path, paths: usize) -> Option<String> {
+    let display = display(path, cwd);
+    match display.starts_with('/') {
+        false => Some(display),
+        true => (paths == 1).then(String::new),
+    }
 }
 
 /// POSIX path relative to the working directory where the file is below it, else absolute.

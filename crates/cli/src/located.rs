@@ -9,7 +9,6 @@ use record::{Applicability, Detection, canonical_policy_id};
 use rules::{Finding, Rule};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The manifests that detections name.
@@ -101,7 +100,8 @@ impl Located {
                 detection.manifest_path
             )
         })?;
-        let positions: Vec<usize> = positions_in(corpus, file)
+        let positions: Vec<usize> = corpus
+            .positions_of(file)
             .filter(|position| is_the_object(detection, corpus, *position))
             .collect();
         for position in positions {
@@ -224,19 +224,6 @@ fn file_below(base: &Path, named: &str) -> Option<PathBuf> {
     let inside = Path::new(named).is_absolute()
         || base.canonicalize().is_ok_and(|real_base| real.starts_with(real_base));
     inside.then_some(path)
-}
-
-/// The objects of a file. They stand together, in the order of the files.
-fn positions_in(corpus: &Corpus<'_>, file: usize) -> Range<usize> {
-    let first_not_below = |bound: usize| {
-        let (mut low, mut high) = (0, corpus.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if corpus.file_of(middle) < bound { low = middle + 1 } else { high = middle }
-        }
-        low
-    };
-    first_not_below(file)..first_not_below(file + 1)
 }
 
 fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) -> bool {

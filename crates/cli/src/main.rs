@@ -4,6 +4,7 @@
 mod args;
 mod commands;
 mod config;
+mod counting;
 mod fixing;
 mod inputs;
 mod linter;
@@ -76,6 +77,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
     let common = &cli.common;
     match &cli.command {
         Command::Check(args) => commands::check::run(common, args),
+        Command::Baseline(args) => commands::baseline::run(common, args),
         Command::Rules(args) => commands::rules::list(args),
         Command::Explain(args) => commands::rules::explain(args),
         Command::Run(args) => commands::run::run(common, args),

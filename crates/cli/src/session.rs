@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::inputs::{self, Inputs};
 use crate::linter::{self, Linting};
 use anyhow::Context as _;
-use detector::{Corpus, Found, Input, ObjectContext};
+use detector::{Corpus, Input, ObjectContext, Sieve, Sifted, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
 use manifest::{Limits, Node, SourceError};
 use rayon::prelude::*;
@@ -139,41 +139,48 @@ impl Session {
         (schemas, unusable)
     }
 
-    /// The findings of every object, in input order; none of objects that are not wanted.
+    /// The findings of every object, in input order, and what was held back of them; none of
+    /// objects that are not wanted.
     pub(crate) fn detect(
         &self,
         corpus: &Corpus<'_>,
+        sieve: &Sieve<'_>,
         wanted: impl Fn(usize) -> bool + Sync,
-    ) -> Vec<Vec<Found>> {
+    ) -> (Vec<Sifted>, Tally) {
         let bar = self.progress("checking", corpus.len());
-        let found = (0..corpus.len())
+        let mut sifted: Vec<Sifted> = (0..corpus.len())
             .into_par_iter()
             .map(|position| {
                 bar.inc(1);
                 match wanted(position) {
-                    true => corpus.check(position, &self.rules, &self.settings),
-                    false => Vec::new(),
+                    true => {
+                        let found = corpus.check(position, &self.rules, &self.settings);
+                        sieve.sift(position, found)
+                    }
+                    false => Sifted::default(),
                 }
             })
             .collect();
         bar.finish_and_clear();
-        found
+        let mut tally = sieve.tally();
+        sifted.iter_mut().for_each(|sifted| tally.add(sifted));
+        (sifted, tally)
     }
 
     /// The verdicts on every object's fixes, in input order.
     pub(crate) fn judge(
         &self,
         judge: &Judge<'_>,
-        found: &[Vec<Found>],
+        sifted: &[Sifted],
         max: Applicability,
     ) -> Vec<ObjectVerdict> {
-        let bar = self.progress("proving", found.len());
-        let verdicts = found
+        let bar = self.progress("proving", sifted.len());
+        let verdicts = sifted
             .par_iter()
             .enumerate()
-            .map(|(position, found)| {
+            .map(|(position, sifted)| {
                 bar.inc(1);
-                judge.object(position, found, max)
+                judge.object(position, sifted, max)
             })
             .collect();
         bar.finish_and_clear();

@@ -5,6 +5,7 @@ use manifest::{Limits, Node, Source, SourceError};
 use policies::kube_linter::Linter;
 use rules::{Object, Rule, Set, Settings, objects};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// One file, or stdin, read into memory.
@@ -99,6 +100,11 @@ impl<'a> Corpus<'a> {
         self
     }
 
+    /// Whether kube-linter's checks run.
+    pub(crate) fn is_linted(&self) -> bool {
+        self.linted.is_some()
+    }
+
     /// The document that holds the object at a position.
     pub(crate) fn document(&self, position: usize) -> Option<Node<'a>> {
         let source = self.input_of(position).source.as_ref().ok()?;
@@ -133,6 +139,23 @@ impl<'a> Corpus<'a> {
     /// The input that holds an object.
     pub fn input_of(&self, position: usize) -> &'a Input {
         &self.inputs[self.files[position]]
+    }
+
+    /// All inputs.
+    pub(crate) fn inputs(&self) -> &'a [Input] {
+        self.inputs
+    }
+
+    /// The objects of an input. They stand together, in the order of the inputs.
+    pub fn positions_of(&self, file: usize) -> Range<usize> {
+        let first_of = |file: usize| self.files.partition_point(|at| *at < file);
+        first_of(file)..first_of(file + 1)
+    }
+
+    /// The root of the document that an object is in.
+    pub(crate) fn document_root(&self, position: usize) -> Option<Node<'a>> {
+        let source = self.input_of(position).source.as_ref().ok()?;
+        source.root(self.object(position).document)
     }
 
     /// Runs rules on one object. Findings come in the order of the rules, then of the text.

@@ -3,6 +3,8 @@
 mod concise;
 mod full;
 mod github;
+mod gitlab;
+mod junit;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
@@ -51,13 +53,34 @@ pub struct RuleInfo<'a> {
     pub page: &'a str,
 }
 
-/// Everything that one run reports, in the order in which it is shown.
+/// A finding that somebody decided to ignore.
 #[derive(Debug, Clone, Copy)]
+pub struct Suppressed<'a> {
+    /// The finding.
+    pub finding: Finding<'a>,
+    /// The decision stands in the manifest, not in the configuration.
+    pub in_source: bool,
+    /// Why, where it says so.
+    pub reason: Option<&'a str>,
+}
+
+/// Everything that one run reports, in the order in which it is shown.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Report<'a> {
     /// The findings; those of one file stand together.
     pub findings: &'a [Finding<'a>],
+    /// The ignored findings, for the format that has a place for them.
+    pub suppressed: &'a [Suppressed<'a>],
+    /// How many findings are ignored.
+    pub ignored: usize,
+    /// How many findings are not reported because the baseline has them.
+    pub in_baseline: usize,
     /// The inputs that could not be read.
     pub errors: &'a [InputError],
+    /// What can be read, but should be looked at, such as an ignore that expired.
+    pub warnings: &'a [InputError],
+    /// The files that were checked, for formats that count them.
+    pub files: &'a [&'a str],
     /// Rules that the findings may name; others are described by their id only.
     pub rules: &'a [RuleInfo<'a>],
     /// Version of the tool.
@@ -77,6 +100,10 @@ pub enum Format {
     Sarif,
     /// Workflow commands that become annotations.
     Github,
+    /// JUnit XML, as test reports read it.
+    Junit,
+    /// The report of GitLab's Code Quality.
+    Gitlab,
 }
 
 /// How to show it.
@@ -117,6 +144,8 @@ pub fn write(
         }
         Format::Sarif => sarif::write(out, report),
         Format::Github => github::write(out, report),
+        Format::Junit => junit::write(out, report),
+        Format::Gitlab => gitlab::write(out, report),
     }
 }
 
@@ -128,6 +157,12 @@ pub fn summary_line(report: &Report<'_>, options: &Options) -> String {
     } else {
         found(report.findings, options)
     };
+    let held_back = [(report.ignored, "ignored"), (report.in_baseline, "in the baseline")];
+    let held_back = held_back.iter().filter(|(count, _)| *count > 0);
+    let held_back: Vec<String> = held_back.map(|(count, what)| format!("{count} {what}")).collect();
+    if !held_back.is_empty() {
+        line += &format!("; {}", held_back.join(", "));
+    }
     if !report.errors.is_empty() {
         line += &format!("; {} could not be read", count(report.errors.len(), "input"));
     }
@@ -235,8 +270,13 @@ mod tests {
     fn the_summary_says_what_can_be_done() {
         insta::assert_snapshot!(summary(false));
         insta::assert_snapshot!(summary(true));
-        let empty = Report { findings: &[], errors: &[], rules: &[], version: "0" };
-        assert_eq!(summary_line(&empty, &Options::default()), "No findings.");
+        let line = |ignored, in_baseline| {
+            let report = Report { ignored, in_baseline, ..Report::default() };
+            summary_line(&report, &Options::default())
+        };
+        assert_eq!(line(0, 0), "No findings.");
+        assert_eq!(line(1, 0), "No findings; 1 ignored.");
+        assert_eq!(line(12, 3), "No findings; 12 ignored, 3 in the baseline.");
     }
 
     #[test]

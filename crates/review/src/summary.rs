@@ -90,6 +90,10 @@ pub struct Operations {
 pub struct Summary {
     /// All rules together, under the name `all`.
     pub total: Funnel,
+    /// Findings that an ignore hides; they are in no other number.
+    pub ignored: usize,
+    /// Findings of the baseline; they are in no other number.
+    pub in_baseline: usize,
     /// Size of the accepted patches; absent when none was accepted.
     pub operations: Option<Operations>,
     /// Each rule with a finding, by id.
@@ -103,9 +107,18 @@ pub struct Counter {
     rules: BTreeMap<String, Tally>,
     /// Operations of each accepted patch, with `test` and without.
     operations: Vec<(usize, usize)>,
+    ignored: usize,
+    in_baseline: usize,
 }
 
 impl Counter {
+    /// Says how many findings there are besides those that are added: ignored ones, and those of
+    /// the baseline.
+    pub fn held_back(&mut self, ignored: usize, in_baseline: usize) {
+        self.ignored = ignored;
+        self.in_baseline = in_baseline;
+    }
+
     /// Adds records. A patch and its verdict must come in the same call; beyond that, order and
     /// grouping do not matter.
     pub fn add(
@@ -145,6 +158,8 @@ impl Counter {
     pub fn summary(&self) -> Summary {
         Summary {
             total: self.total.funnel("all", 2 * REASONS),
+            ignored: self.ignored,
+            in_baseline: self.in_baseline,
             operations: medians(&self.operations),
             rules: self.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
         }
@@ -341,6 +356,7 @@ mod tests {
                 outcome("5", "latest-tag", "advice", Some("needs the tag"))
             ])),
         );
+        counter.held_back(12, 0);
         counter.summary()
     }
 

@@ -30,5 +30,5 @@ pub use page::page;
 pub use parameter::{DefaultValue, Parameter, ParameterError, Parameters, Pattern};
 pub use rule::{Check, Entry, Rule, Scope, all, by_id};
 pub use set::Set;
-pub use settings::{Profile, Selection, SelectionError, Settings};
+pub use settings::{Profile, Selection, SelectionError, Settings, named};
 pub use values::{Match, Resources, ScopedValues, Values};

@@ -1,4 +1,4 @@
-use crate::Entry;
+use crate::{Entry, Rule};
 use std::fmt::Write as _;
 
 /// The page of a rule in Markdown: its facts, the text of its file, and how to silence it.
@@ -35,11 +35,24 @@ pub fn page(entry: &Entry) -> String {
     }
     let _ = write!(
         page,
-        "\n## How to silence it\n\nLeave the rule out with `--ignore {id}`, or with\n\n\
-         ```yaml\nignore: [{id}]\n```\n\nin `k8s-auto-fix.yaml`.\n",
-        id = rule.id
+        "\n## How to silence it\n\nAt one place, with a comment on its line or on the line above; \
+         above an object or a\ncontainer it covers all of it:\n\n\
+         ```yaml\n# k8s-auto-fix: ignore[{id}] reason=why until=YYYY-MM-DD\n```\n\n\
+         In one object, with an annotation, as for kube-linter:\n\n\
+         ```yaml\nmetadata:\n  annotations:\n    ignore-check.kube-linter.io/{check}: why\n\
+         ```\n\nBy path, namespace, kind, name or container, with an entry in the \
+         configuration's `ignores`\n(`docs/ignores.md`). Everywhere, with `--ignore {id}`, or \
+         with\n\n```yaml\nignore: [{id}]\n```\n\nin `k8s-auto-fix.yaml`.\n",
+        id = rule.id,
+        check = kube_linter_check(rule)
     );
     page
+}
+
+/// What kube-linter calls the rule, where it has it.
+fn kube_linter_check(rule: &Rule) -> &'static str {
+    let checks = rule.aliases.iter().filter_map(|alias| alias.strip_prefix("kube-linter:"));
+    checks.into_iter().next().unwrap_or(rule.id)
 }
 
 fn code_list(items: &[&str]) -> String {

@@ -145,7 +145,12 @@ fn is_asked_for(rule: &Rule, guide: &str) -> bool {
     rule.references.iter().any(|reference| reference.starts_with(guide))
 }
 
-fn named(name: &str) -> Result<Vec<&'static Rule>, SelectionError> {
+/// The rules that a name stands for: a rule id, `ALL`, a reference policy id, or another tool's id
+/// as `tool:id`.
+///
+/// # Errors
+/// When it stands for none.
+pub fn named(name: &str) -> Result<Vec<&'static Rule>, SelectionError> {
     let matches = |entry: &&Entry| {
         let rule = entry.rule;
         name == "ALL"

@@ -75,7 +75,7 @@ fn judge<T>(
     let verdicts: Vec<ObjectVerdict> = found
         .iter()
         .enumerate()
-        .map(|(at, found)| judge.object(at, found, Applicability::Unsafe))
+        .map(|(at, found)| judge.object(at, &found.clone().into(), Applicability::Unsafe))
         .collect();
     use_them(&corpus, &found, &verdicts)
 }

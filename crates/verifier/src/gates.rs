@@ -89,6 +89,12 @@ impl<'j, 'f> Gates<'j, 'f> {
         }
     }
 
+    /// Findings that are there besides, and stay.
+    pub(crate) fn knowing(mut self, others: impl IntoIterator<Item = Fingerprint>) -> Self {
+        self.before.extend(others);
+        self
+    }
+
     fn object(&self) -> &'j Object<'j> {
         self.judge.corpus.object(self.position)
     }

@@ -1,5 +1,5 @@
 use crate::gates::{Attempt, Gates};
-use detector::{Corpus, Found};
+use detector::{Corpus, Found, Sifted};
 use json_patch::PatchOperation;
 use proposer::Proposal;
 use record::{Applicability, Gate, GateOutcome, GateResult, Provenance, Status};
@@ -49,7 +49,7 @@ pub struct Judge<'a> {
     /// Every rule; the `regression` gate runs them all.
     pub rules: &'a [&'static Rule],
     /// Those of the rules that were not selected: of all others, [`Judge::object`] is given every
-    /// finding.
+    /// finding, reported or held back.
     pub unselected: &'a [&'static Rule],
     /// Which gates run.
     pub gates: &'a GateSet,
@@ -102,8 +102,10 @@ pub struct Accepted {
 }
 
 impl Judge<'_> {
-    /// Proposes, composes and judges the fixes of one object's findings, as far as `max` allows.
-    pub fn object(&self, position: usize, found: &[Found], max: Applicability) -> ObjectVerdict {
+    /// Proposes, composes and judges the fixes of one object's reported findings, as far as `max`
+    /// allows. Those that are held back stay as they are, and are not new after a patch.
+    pub fn object(&self, position: usize, sifted: &Sifted, max: Applicability) -> ObjectVerdict {
+        let found = &sifted.found[..];
         let object = self.corpus.object(position);
         let findings: Vec<&Finding> = found.iter().map(|found| &found.finding).collect();
         let mut verdicts: Vec<FindingVerdict> =
@@ -113,7 +115,8 @@ impl Judge<'_> {
         if candidates.is_empty() {
             return ObjectVerdict { findings: verdicts, accepted: None };
         }
-        let gates = Gates::new(self, position, found, self.unselected);
+        let gates = Gates::new(self, position, found, self.unselected)
+            .knowing(sifted.hidden.iter().map(|hidden| hidden.found.fingerprint));
         let allowed = self.patch_gate(&gates, &candidates, found, &mut verdicts);
         let attempt = self.joint(&gates, allowed, &mut verdicts);
         let accepted = attempt.and_then(|attempt| settle(attempt, &mut verdicts));

@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::bench::{manifests, unpack};
-use detector::{Corpus, Found, Input, ObjectContext};
+use detector::{Corpus, Input, ObjectContext, Sifted};
 use manifest::Limits;
 use rayon::prelude::*;
 use record::{Applicability, Status};
@@ -61,9 +61,9 @@ fn table(name: &str, inputs: &[Input], page: &mut Page) -> usize {
     let ended: Vec<Vec<(&'static str, Status, bool)>> = (0..corpus.len())
         .into_par_iter()
         .map(|position| {
-            let found: Vec<Found> = corpus.check(position, &every, &settings);
-            let verdict = judge.object(position, &found, Applicability::Unsafe);
-            let ends = found.iter().zip(verdict.findings);
+            let sifted: Sifted = corpus.check(position, &every, &settings).into();
+            let verdict = judge.object(position, &sifted, Applicability::Unsafe);
+            let ends = sifted.found.iter().zip(verdict.findings);
             ends.map(|(found, end)| {
                 let has_reason = end.reason.is_some_and(|reason| !reason.is_empty());
                 (found.finding.rule.id, end.status, has_reason)

@@ -1,18 +1,18 @@
 //! `check`: report findings, show or apply fixes.
 
 use crate::args::{Check, Common, OutputFormat};
+use crate::counting::{self, Counting, report_notices};
 use crate::fixing::{self, Fixed};
 use crate::inputs::Inputs;
 use crate::session::{Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
-use detector::{Corpus, Found, Input};
+use detector::{Corpus, Input, Sieve, Sifted, Suppression};
 use manifest::TextEdit;
 use rayon::prelude::*;
 use record::{Applicability, Detection};
-use review::diagnostics::{self, Finding, Options, Report, RuleInfo};
+use review::diagnostics::{self, Finding, Options, Report, RuleInfo, Suppressed};
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
@@ -21,28 +21,25 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
         "--unsafe-fixes goes with --fix or --diff"
     );
     let session = Session::new(common, &args.selecting)?;
-    let paths = match args.paths.is_empty() {
-        true => vec![PathBuf::from(".")],
-        false => args.paths.clone(),
-    };
-    let mut inputs = session.read(&paths);
+    let counting = Counting::new(&session.config, &args.counting)?;
+    let mut inputs = session.read(&super::paths(&args.paths));
     let max = match args.unsafe_fixes {
         true => Applicability::Unsafe,
         false => Applicability::Safe,
     };
     if args.diff {
-        return diff(&session, &mut inputs, max, common);
+        return diff(&session, &counting, &mut inputs, max, common);
     }
     let mut failed = false;
     if args.fix {
-        let fixed = fixing::fix(&session, &mut inputs, max);
+        let fixed = fixing::fix(&session, &counting.filters, &mut inputs, max);
         failed = write_back(&mut inputs, fixed, common)?;
     }
     // What comes from stdin goes to stdout, so the report must not.
     let piped = args.fix && inputs.locations.iter().any(Option::is_none);
     let end = match piped {
-        true => report(&session, &inputs, args, common, std::io::stderr().lock())?,
-        false => report(&session, &inputs, args, common, std::io::stdout().lock())?,
+        true => report(&session, &counting, &inputs, args, common, std::io::stderr().lock())?,
+        false => report(&session, &counting, &inputs, args, common, std::io::stdout().lock())?,
     };
     report_warnings(&inputs, common)?;
     Ok(if failed { End::InputError } else { end })
@@ -51,11 +48,12 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
 /// Shows what `--fix` would change.
 fn diff(
     session: &Session,
+    counting: &Counting,
     inputs: &mut Inputs,
     max: Applicability,
     common: &Common,
 ) -> anyhow::Result<End> {
-    let fixed = fixing::fix(session, inputs, max);
+    let fixed = fixing::fix(session, &counting.filters, inputs, max);
     let options = review::diff::Options { color: use_color(), ..Default::default() };
     let mut out = std::io::stdout().lock();
     for (file, text) in &fixed.texts {
@@ -66,15 +64,16 @@ fn diff(
     let errors = input_errors(inputs);
     report_errors(&errors)?;
     report_warnings(inputs, common)?;
+    report_notices(&fixed.notices, common.quiet)?;
     report_refused(&fixed, common);
     if !common.quiet {
         let (cured, files) = (fixed.cured, fixed.texts.len());
         writeln!(std::io::stderr(), "Would fix {cured} findings in {files} files.")?;
     }
-    Ok(match (errors.is_empty(), fixed.texts.is_empty()) {
+    Ok(match (errors.is_empty(), counting.may_fail() && !fixed.texts.is_empty()) {
         (false, _) => End::InputError,
-        (true, false) => End::Findings,
-        (true, true) => End::Clean,
+        (true, true) => End::Findings,
+        (true, false) => End::Clean,
     })
 }
 
@@ -120,32 +119,37 @@ fn use_color() -> bool {
 
 fn report(
     session: &Session,
+    counting: &Counting,
     inputs: &Inputs,
     args: &Check,
     common: &Common,
     out: impl std::io::Write,
 ) -> anyhow::Result<End> {
     let corpus = session.corpus(&inputs.files);
-    let found = session.detect(&corpus, |_| true);
-    let with_edits = matches!(args.output_format, OutputFormat::Full | OutputFormat::Sarif);
-    let mut items = items(&corpus, &found, with_edits);
-    for (index, item) in items.iter_mut().enumerate() {
+    let sieve = Sieve::new(&corpus, &counting.filters);
+    let (sifted, tally) = session.detect(&corpus, &sieve, |_| true);
+    let is_sarif = args.output_format == OutputFormat::Sarif;
+    let with_edits = is_sarif || args.output_format == OutputFormat::Full;
+    let mut items = items(&corpus, &sifted, with_edits);
+    // Only SARIF has a place for what is ignored.
+    let mut hidden = if is_sarif { ignored_items(&corpus, &sieve, &sifted) } else { Vec::new() };
+    let all = items.iter_mut().chain(hidden.iter_mut().map(|(item, _)| item));
+    for (index, item) in all.enumerate() {
         item.detection.id = super::number(index);
     }
-    let findings: Vec<Finding<'_>> = items
+    let findings: Vec<Finding<'_>> = items.iter().map(Item::finding).collect();
+    let suppressed: Vec<Suppressed<'_>> = hidden
         .iter()
-        .map(|item| Finding {
-            detection: &item.detection,
-            text: item.input.source.as_ref().map_or("", |source| source.text()),
-            fix: item.fix.as_deref(),
+        .map(|(item, by)| Suppressed {
+            finding: item.finding(),
+            in_source: by.in_source,
+            reason: by.reason,
         })
         .collect();
     let input_errors = input_errors(inputs);
+    let notices = counting::notices(session, inputs, &sieve, &tally);
     // Only SARIF describes the rules.
-    let described = match args.output_format {
-        OutputFormat::Sarif => rules::all(),
-        _ => &[],
-    };
+    let described = if is_sarif { rules::all() } else { &[] };
     let pages: Vec<(&rules::Entry, String)> =
         described.iter().map(|entry| (entry, rules::page(entry))).collect();
     let infos: Vec<RuleInfo<'_>> = pages
@@ -159,7 +163,12 @@ fn report(
         .collect();
     let report = Report {
         findings: &findings,
+        suppressed: &suppressed,
+        ignored: tally.ignored,
+        in_baseline: tally.in_baseline,
         errors: &input_errors,
+        warnings: if common.quiet { &[] } else { &notices },
+        files: &files_with_objects(&corpus, inputs),
         rules: &infos,
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -177,11 +186,21 @@ fn report(
         // The machine formats carry findings; people still see what could not be read.
         report_errors(&input_errors)?;
     }
-    Ok(match (input_errors.is_empty(), findings.is_empty()) {
+    report_notices(&notices, common.quiet)?;
+    let found = sifted.iter().flat_map(|sifted| &sifted.found);
+    let fails = found.into_iter().any(|found| counting.fails(found.finding.severity()));
+    Ok(match (input_errors.is_empty(), fails) {
         (false, _) => End::InputError,
-        (true, false) => End::Findings,
-        (true, true) => End::Clean,
+        (true, true) => End::Findings,
+        (true, false) => End::Clean,
     })
+}
+
+/// The files that have something to check.
+fn files_with_objects<'a>(corpus: &Corpus<'_>, inputs: &'a Inputs) -> Vec<&'a str> {
+    let files = inputs.files.iter().enumerate();
+    let with_objects = files.filter(|(file, _)| !corpus.positions_of(*file).is_empty());
+    with_objects.map(|(_, input)| input.path.as_str()).collect()
 }
 
 /// Writes the report. The formats for people are made of independent pieces, which are rendered in
@@ -220,6 +239,8 @@ fn format(format: OutputFormat) -> diagnostics::Format {
         OutputFormat::Json => diagnostics::Format::Json,
         OutputFormat::Sarif => diagnostics::Format::Sarif,
         OutputFormat::Github => diagnostics::Format::Github,
+        OutputFormat::Junit => diagnostics::Format::Junit,
+        OutputFormat::Gitlab => diagnostics::Format::Gitlab,
     }
 }
 
@@ -231,12 +252,42 @@ struct Item<'a> {
     fix: Option<Vec<TextEdit>>,
 }
 
+impl Item<'_> {
+    fn finding(&self) -> Finding<'_> {
+        Finding {
+            detection: &self.detection,
+            text: self.input.source.as_ref().map_or("", |source| source.text()),
+            fix: self.fix.as_deref(),
+        }
+    }
+}
+
+/// What is ignored, in the order of the text, each with the ignore.
+fn ignored_items<'a, 's>(
+    corpus: &Corpus<'a>,
+    sieve: &'s Sieve<'_>,
+    sifted: &[Sifted],
+) -> Vec<(Item<'a>, Suppression<'s>)> {
+    let mut items = Vec::new();
+    for (position, hidden) in
+        sifted.iter().enumerate().flat_map(|(at, s)| s.hidden.iter().map(move |h| (at, h)))
+    {
+        let Some(by) = sieve.suppression(hidden) else { continue };
+        let input = corpus.input_of(position);
+        let detection = hidden.found.record(String::new(), input, corpus.object(position));
+        let place = (corpus.file_of(position), hidden.found.finding.span.start);
+        items.push((place, (Item { detection, input, fix: None }, by)));
+    }
+    items.sort_by_key(|(place, _)| *place);
+    items.into_iter().map(|(_, item)| item).collect()
+}
+
 /// Findings in the order of the text: by file, then by place.
-fn items<'a>(corpus: &Corpus<'a>, found: &[Vec<Found>], with_edits: bool) -> Vec<Item<'a>> {
-    let mut items: Vec<(usize, usize, Item<'a>)> = found
+fn items<'a>(corpus: &Corpus<'a>, sifted: &[Sifted], with_edits: bool) -> Vec<Item<'a>> {
+    let mut items: Vec<(usize, usize, Item<'a>)> = sifted
         .par_iter()
         .enumerate()
-        .flat_map_iter(|(position, found)| {
+        .flat_map_iter(|(position, Sifted { found, .. })| {
             let input = corpus.input_of(position);
             let file = corpus.file_of(position);
             let findings: Vec<&rules::Finding> = found.iter().map(|f| &f.finding).collect();

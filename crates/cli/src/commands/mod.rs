@@ -1,5 +1,6 @@
 //! One module for each command.
 
+pub(crate) mod baseline;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod queue;
@@ -12,7 +13,7 @@ use crate::args::{Cli, Completions};
 use clap::CommandFactory as _;
 use record::{Format, write_records};
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes the completion script of a shell.
 pub(crate) fn completions(args: &Completions) -> anyhow::Result<End> {
@@ -35,6 +36,14 @@ fn emit<T: Serialize>(out: Option<&Path>, records: &[T]) -> anyhow::Result<()> {
     match out {
         Some(path) => crate::write::output(path, &bytes),
         None => Ok(std::io::Write::write_all(&mut std::io::stdout().lock(), &bytes)?),
+    }
+}
+
+/// The paths of a command; the working directory when there are none.
+fn paths(asked: &[PathBuf]) -> Vec<PathBuf> {
+    match asked.is_empty() {
+        true => vec![PathBuf::from(".")],
+        false => asked.to_vec(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::queue::items;
 use crate::args::{Common, Run};
+use crate::counting::{self, Counting};
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
-use detector::{Corpus, Found, object_ref};
+use detector::{Corpus, Filters, Found, Sieve, Sifted, Tally, object_ref};
 use rayon::prelude::*;
 use record::{
     Applicability, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore, Status,
@@ -37,6 +38,7 @@ pub(crate) struct Records {
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
+    let counting = Counting::new(&session.config, &args.counting)?;
     let gates = session::gates(&args.disable_gate)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
@@ -45,7 +47,10 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let proving = Proving::new(&session, &corpus, gates, args.timings);
     let judge = proving.judge(&session, &corpus);
     let out = |name: &str| args.out.join(name);
-    let Written { counter, scores, accepted } = prove_and_write(&session, &judge, args)?;
+    let sieve = Sieve::new(&corpus, &counting.filters);
+    let (written, tally) = prove_and_write(&session, &counting, &judge, &sieve, args)?;
+    let Written { mut counter, scores, accepted, fails } = written;
+    counter.held_back(tally.ignored, tally.in_baseline);
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
     let entries = scheduler::schedule(&scores, &accepted, &scheduler::Parameters::default())?;
     write::output(&out("schedule.jsonl"), &lines(&entries)?)?;
@@ -55,16 +60,17 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     summary.write_json(&mut json)?;
     write::output(&out("review.md"), &page)?;
     write::output(&out("review.json"), &json)?;
-    write::output(&out("manifest.json"), &manifest(&session, &inputs, args)?)?;
+    write::output(&out("manifest.json"), &manifest(&session, &counting, &sieve, &inputs, args)?)?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
+    let notices = counting::notices(&session, &inputs, &sieve, &tally);
+    counting::report_notices(&notices, common.quiet)?;
     report(&summary, &proving.unusable, args, common)?;
-    let all_accepted = summary.total.not_accepted.is_empty();
-    Ok(match (errors.is_empty(), all_accepted) {
+    Ok(match (errors.is_empty(), fails) {
         (false, _) => End::InputError,
-        (true, false) => End::Findings,
-        (true, true) => End::Clean,
+        (true, true) => End::Findings,
+        (true, false) => End::Clean,
     })
 }
 
@@ -85,15 +91,24 @@ struct Written {
     scores: Vec<RiskScore>,
     /// Ids of the detections whose fix was accepted.
     accepted: Vec<String>,
+    /// Whether a finding that counts has no accepted fix.
+    fails: bool,
 }
 
 /// Proves the fixes of all objects, part by part, so that the records of a large corpus need not
 /// all be in memory. One thread writes a part while the others prove the next.
-fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::Result<Written> {
+fn prove_and_write(
+    session: &Session,
+    counting: &Counting,
+    judge: &Judge<'_>,
+    sieve: &Sieve<'_>,
+    args: &Run,
+) -> anyhow::Result<(Written, Tally)> {
     let objects = judge.corpus.len();
     let mut files = Files::create(&args.out)?;
     let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
     let now = super::queue::now();
+    let mut tally = sieve.tally();
     let bar = session.progress("proving", objects);
     let cannot_write = || format!("cannot write the records into {}", args.out.display());
     std::thread::scope(|scope| {
@@ -101,7 +116,12 @@ fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::
         let writer = scope.spawn(move || -> anyhow::Result<Written> {
             let mut written = Written::default();
             for records in receiver {
-                written.take(&records, &mut files, &queue, now).with_context(cannot_write)?;
+                let fails = |detection: &Detection| {
+                    detection.severity.is_some_and(|severity| counting.fails(severity))
+                };
+                written
+                    .take(&records, fails, &mut files, &queue, now)
+                    .with_context(cannot_write)?;
             }
             files.finish()?;
             Ok(written)
@@ -110,7 +130,7 @@ fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::
         for start in (0..objects).step_by(PART) {
             let positions = start..objects.min(start + PART);
             bar.inc(positions.len() as u64);
-            let records = part(session, judge, positions, first);
+            let records = part(session, judge, sieve, &mut tally, positions, first);
             first += records.detections.len();
             // The writer is gone only when it failed; its error is returned below.
             if sender.send(records).is_err() {
@@ -119,7 +139,8 @@ fn prove_and_write(session: &Session, judge: &Judge<'_>, args: &Run) -> anyhow::
         }
         drop(sender);
         bar.finish_and_clear();
-        writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((written, tally))
     })
 }
 
@@ -127,6 +148,7 @@ impl Written {
     fn take(
         &mut self,
         records: &Records,
+        fails: impl Fn(&Detection) -> bool,
         files: &mut Files,
         queue: &queue::blocking::Queue,
         now: f64,
@@ -135,6 +157,10 @@ impl Written {
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
         files.write(records, &scores)?;
         self.counter.add(detections, patches, verdicts, outcomes);
+        let ended = detections.iter().zip(outcomes);
+        self.fails |= ended
+            .filter(|(_, outcome)| outcome.status != Status::Accepted)
+            .any(|(detection, _)| fails(detection));
         self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
         let (items, _) = items(verdicts, detections, patches, &scores);
         queue.enqueue(&items, now)?;
@@ -148,26 +174,35 @@ impl Written {
 fn part(
     session: &Session,
     judge: &Judge<'_>,
+    sieve: &Sieve<'_>,
+    tally: &mut Tally,
     positions: std::ops::Range<usize>,
     first: usize,
 ) -> Records {
-    let found: Vec<Vec<Found>> = positions
+    let mut sifted: Vec<Sifted> = positions
         .clone()
         .into_par_iter()
-        .map(|position| judge.corpus.check(position, &session.rules, &session.settings))
+        .map(|position| {
+            let found = judge.corpus.check(position, &session.rules, &session.settings);
+            sieve.sift(position, found)
+        })
         .collect();
-    let firsts = found.iter().scan(first, |next, found| {
+    sifted.iter_mut().for_each(|sifted| tally.add(sifted));
+    let firsts = sifted.iter().scan(first, |next, sifted| {
         let first = *next;
-        *next += found.len();
+        *next += sifted.found.len();
         Some(first)
     });
-    let work: Vec<(usize, usize, &Vec<Found>)> =
-        positions.zip(firsts).zip(&found).map(|((at, first), found)| (at, first, found)).collect();
+    let work: Vec<(usize, usize, &Sifted)> = positions
+        .zip(firsts)
+        .zip(&sifted)
+        .map(|((at, first), sifted)| (at, first, sifted))
+        .collect();
     let parts: Vec<Records> = work
         .into_par_iter()
-        .map(|(position, first, found)| {
-            let verdict = judge.object(position, found, Applicability::Unsafe);
-            object_records(judge.corpus, position, found, verdict, first)
+        .map(|(position, first, sifted)| {
+            let verdict = judge.object(position, sifted, Applicability::Unsafe);
+            object_records(judge.corpus, position, &sifted.found, verdict, first)
         })
         .collect();
     let mut all = Records::default();
@@ -308,6 +343,8 @@ fn lines<T: Serialize + Sync>(records: &[T]) -> anyhow::Result<Vec<u8>> {
 /// What went in, so that a run can be compared and repeated.
 fn manifest(
     session: &Session,
+    counting: &Counting,
+    sieve: &Sieve<'_>,
     inputs: &crate::inputs::Inputs,
     args: &Run,
 ) -> anyhow::Result<Vec<u8>> {
@@ -320,14 +357,22 @@ fn manifest(
         })
         .collect();
     let files: BTreeMap<_, _> = digests.into_iter().collect();
-    let manifest = serde_json::json!({
+    let Filters { ignores, today, min_severity, baseline } = &counting.filters;
+    let mut manifest = serde_json::json!({
         "tool": { "name": "k8s-auto-fix", "version": env!("CARGO_PKG_VERSION") },
         "rules": session.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(),
         "kubernetes_versions": session.versions.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "values": session.config.values.0.len(),
+        "ignores": ignores.as_ref().map(Vec::len),
+        "baseline": baseline.as_ref().map(|(path, _)| path),
+        "min_severity": min_severity,
         "disabled_gates": args.disable_gate,
         "inputs": files,
     });
+    // The day is part of the input only where something expires.
+    if sieve.depends_on_the_day() {
+        manifest["today"] = today.to_string().into();
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -357,11 +402,14 @@ fn report(
     let others = summary.total.not_accepted.iter();
     let others = others.map(|ended| format!("{} {}", ended.count, ended.status.as_str()));
     let parts: Vec<String> = std::iter::once(accepted).chain(others).collect();
+    let held_back = [(summary.ignored, "ignored"), (summary.in_baseline, "in the baseline")]
+        .map(|(count, what)| if count > 0 { format!("; {count} {what}") } else { String::new() });
     writeln!(
         std::io::stdout(),
-        "{} findings: {}. See {}",
+        "{} findings: {}{}. See {}",
         summary.total.found,
         parts.join(", "),
+        held_back.concat(),
         args.out.join("review.md").display()
     )?;
     Ok(())

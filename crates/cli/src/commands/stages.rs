@@ -3,10 +3,11 @@
 
 use super::queue::{records, scores};
 use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
+use crate::counting::{self, Counting, report_notices};
 use crate::located::{Located, Sources};
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
-use detector::{Corpus, object_ref};
+use detector::{Corpus, Sieve, Sifted, object_ref};
 use rayon::prelude::*;
 use record::{Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id};
 use std::collections::{BTreeMap, HashMap};
@@ -16,13 +17,17 @@ use verifier::Judge;
 /// Manifests to detections.
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
+    let counting = Counting::new(&session.config, &args.counting)?;
     let inputs = session.read(&args.inputs);
     let corpus = session.corpus(&inputs.files);
-    let found = session.detect(&corpus, |_| true);
+    let sieve = Sieve::new(&corpus, &counting.filters);
+    let (sifted, tally) = session.detect(&corpus, &sieve, |_| true);
     let mut detections = Vec::new();
-    for (position, found) in found.iter().enumerate() {
+    let mut fails = false;
+    for (position, Sifted { found, .. }) in sifted.iter().enumerate() {
         let (object, input) = (corpus.object(position), corpus.input_of(position));
         for found in found {
+            fails |= counting.fails(found.finding.severity());
             let mut detection = found.record(commands::number(detections.len()), input, object);
             if args.embed || input.path == "-" {
                 detection.manifest_yaml = document_text(input, object.document);
@@ -34,10 +39,11 @@ pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
-    Ok(match (errors.is_empty(), detections.is_empty()) {
+    report_notices(&counting::notices(&session, &inputs, &sieve, &tally), common.quiet)?;
+    Ok(match (errors.is_empty(), fails) {
         (false, _) => End::InputError,
-        (true, false) => End::Findings,
-        (true, true) => End::Clean,
+        (true, true) => End::Findings,
+        (true, false) => End::Clean,
     })
 }
 

@@ -14,6 +14,8 @@
 
 mod bad_input;
 mod catalogue;
+mod ci;
+mod counting;
 mod documentation;
 mod fix;
 mod real_input;

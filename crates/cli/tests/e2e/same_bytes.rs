@@ -63,7 +63,7 @@ fn a_small_set() {
 #[test]
 fn check_twice() {
     let folder = Folder::with(&[("a.yaml", POD), ("b.yaml", &pod("b")), ("c.yaml", "a: [")]);
-    for format in ["full", "concise", "json", "sarif", "github"] {
+    for format in ["full", "concise", "json", "sarif", "github", "junit", "gitlab"] {
         let args = ["check", ".", "--output-format", format];
         let first = folder.run(&args);
         let second = folder.run(&[&args[..], &["--jobs", "1"]].concat());

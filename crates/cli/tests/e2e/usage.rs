@@ -85,7 +85,18 @@ fn every_format() {
     assert_eq!(github.out.matches("::error file=half.yaml,line=1,").count(), 1, "{}", github.out);
     assert!(github.out.contains("::error file=bad.yaml,line=16,col=19"), "{}", github.out);
 
-    for format in ["json", "sarif", "github"] {
+    let junit = check("junit").out;
+    assert!(junit.contains("<testsuite name=\"bad.yaml\" "), "{junit}");
+    assert!(junit.contains("name=\"privileged-container: Pod/web in namespace shop\""), "{junit}");
+    assert!(junit.contains("<error message="), "{junit}");
+
+    let gitlab = check("gitlab").json();
+    let issues = gitlab.as_array().unwrap();
+    assert_eq!(issues.len(), found.len() + 1);
+    let one = issues.iter().find(|issue| issue["check_name"] == "privileged-container").unwrap();
+    assert_eq!(one["location"]["lines"]["begin"], 16);
+
+    for format in ["json", "sarif", "github", "junit", "gitlab"] {
         assert!(check(format).err.contains("error: half.yaml:1:4: "), "{format}");
     }
     folder.run(&["check", ".", "--output-format", "xml"]).ended(2).says("concise");
@@ -230,7 +241,7 @@ fn values_turn_advice_into_fixes() {
 fn hostile_names_and_texts_do_not_reach_the_terminal() {
     let text = POD.replace("name: web\n    image", "name: \"w\\e[31meb\"\n    image");
     let folder = Folder::with(&[("a\u{1b}[2Jb.yaml", &text), ("c\u{1b}[2Jd.yaml", "a: [")]);
-    for format in ["full", "concise", "json", "sarif", "github"] {
+    for format in ["full", "concise", "json", "sarif", "github", "junit", "gitlab"] {
         folder.run(&["check", ".", "--output-format", format]).ended(2).hides("\u{1b}");
     }
     folder.run(&["check", ".", "--diff", "--unsafe-fixes"]).hides("\u{1b}");
@@ -269,6 +280,7 @@ fn help_names_every_command() {
         "rules",
         "explain",
         "run",
+        "baseline",
         "detect",
         "propose",
         "verify",

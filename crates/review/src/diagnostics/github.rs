@@ -10,7 +10,10 @@ pub(super) fn write(out: &mut impl Write, report: &Report<'_>) -> io::Result<()>
         writeln!(out, "{}", finding_command(finding))?;
     }
     for error in report.errors {
-        writeln!(out, "{}", error_command(error))?;
+        writeln!(out, "{}", message_command("error", "input error", error))?;
+    }
+    for warning in report.warnings {
+        writeln!(out, "{}", message_command("warning", "ignores and baseline", warning))?;
     }
     Ok(())
 }
@@ -30,8 +33,8 @@ fn finding_command(finding: &Finding<'_>) -> String {
     command + &format!(",title={}::{}", property(finding.rule()), data(&text))
 }
 
-fn error_command(error: &InputError) -> String {
-    let mut command = format!("::error file={}", property(&error.path));
+fn message_command(level: &str, title: &str, error: &InputError) -> String {
+    let mut command = format!("::{level} file={}", property(&error.path));
     if let Some(line) = error.line {
         let _ = write!(command, ",line={line}");
     }
@@ -39,7 +42,7 @@ fn error_command(error: &InputError) -> String {
         let _ = write!(command, ",col={column}");
     }
     let help = error.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
-    command + &format!(",title=input error::{}", data(&format!("{}{help}", error.message)))
+    command + &format!(",title={title}::{}", data(&format!("{}{help}", error.message)))
 }
 
 fn level(finding: &Finding<'_>) -> &'static str {

@@ -135,7 +135,22 @@ pub(crate) fn with_report<T>(run: impl FnOnce(&Report<'_>) -> T) -> T {
         severity: Severity::High,
         page: "# What it finds\n\nA pod with `hostNetwork: true`.\n",
     }];
-    run(&Report { findings: &findings, errors: &errors, rules: &rules, version: "1.2.3" })
+    let warnings = [InputError {
+        path: "k8s-auto-fix.yaml".to_owned(),
+        line: Some(4),
+        column: None,
+        message: "this ignore hides nothing; remove it".to_owned(),
+        help: None,
+    }];
+    run(&Report {
+        findings: &findings,
+        errors: &errors,
+        warnings: &warnings,
+        files: &["clean.yaml", "deploy/my app/web.yaml"],
+        rules: &rules,
+        version: "1.2.3",
+        ..Report::default()
+    })
 }
 
 pub(crate) fn render(format: Format, options: &Options) -> String {
@@ -160,7 +175,7 @@ pub(crate) fn render_detection(
     fix: Option<&[TextEdit]>,
 ) -> String {
     let findings = [Finding { detection, text, fix }];
-    let report = Report { findings: &findings, errors: &[], rules: &[], version: "1.2.3" };
+    let report = Report { findings: &findings, version: "1.2.3", ..Report::default() };
     let mut out = Vec::new();
     write(&mut out, &report, Format::Full, &Options::default()).unwrap();
     String::from_utf8(out).unwrap()

@@ -1,13 +1,13 @@
 mod model;
 
-use super::{Finding, InputError, Report, RuleInfo};
+use super::{Finding, InputError, Report, RuleInfo, Suppressed};
 use crate::escape;
 use manifest::TextEdit;
 use model::{
     ArtifactChange, ArtifactLocation, Component, Configuration, Content, Fix, Invocation, Level,
     Location, Log, LogicalLocation, Message, MultiformatMessage, Notification, PhysicalLocation,
     Region, Replacement, ReportingDescriptor, Result as SarifResult, ResultProperties,
-    RuleProperties, Run, Tool,
+    RuleProperties, Run, Suppression, Tool,
 };
 use record::{Applicability, Severity};
 use std::collections::BTreeMap;
@@ -24,8 +24,19 @@ pub(super) fn write(out: &mut impl Write, report: &Report<'_>) -> io::Result<()>
 fn log<'a>(report: &Report<'a>) -> Log<'a> {
     let rules = used_rules(report);
     let mut lines = Lines::default();
-    let results =
-        report.findings.iter().map(|finding| result(finding, &rules, &mut lines)).collect();
+    let errors = report.errors.iter().map(|error| notification(error, Level::Error));
+    let warnings = report.warnings.iter().map(|warning| notification(warning, Level::Warning));
+    let findings = report.findings.iter().map(|finding| (finding, None));
+    let suppressed = report.suppressed.iter().map(|s| (&s.finding, Some(s)));
+    // The standard wants to be told of all results or of none whether they are suppressed.
+    let told = !report.suppressed.is_empty();
+    let results = findings
+        .chain(suppressed)
+        .map(|(finding, suppressed)| SarifResult {
+            suppressions: told.then(|| suppressed.map(suppression).into_iter().collect()),
+            ..result(finding, &rules, &mut lines)
+        })
+        .collect();
     Log {
         schema: "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
         version: "2.1.0",
@@ -39,7 +50,7 @@ fn log<'a>(report: &Report<'a>) -> Log<'a> {
             },
             invocations: [Invocation {
                 execution_successful: report.errors.is_empty(),
-                tool_execution_notifications: report.errors.iter().map(notification).collect(),
+                tool_execution_notifications: errors.chain(warnings).collect(),
             }],
             results,
             column_kind: "unicodeCodePoints",
@@ -54,7 +65,8 @@ fn used_rules<'a>(report: &Report<'a>) -> Rules<'a> {
     let infos: BTreeMap<&str, RuleInfo<'a>> =
         report.rules.iter().map(|rule| (rule.id, *rule)).collect();
     let mut rules: Rules<'a> = BTreeMap::new();
-    for finding in report.findings {
+    let suppressed = report.suppressed.iter().map(|suppressed| &suppressed.finding);
+    for finding in report.findings.iter().chain(suppressed) {
         rules.entry(finding.rule()).or_insert_with_key(|id| {
             (0, infos.get(id).map_or_else(|| unknown_rule(id), descriptor))
         });
@@ -121,6 +133,7 @@ fn result<'a>(finding: &Finding<'a>, rules: &Rules<'a>, lines: &mut Lines<'a>) -
             .iter()
             .map(|fingerprint| (FINGERPRINT, fingerprint.as_str()))
             .collect(),
+        suppressions: None,
         fixes: fix.map(|edits| sarif_fix(finding, edits, lines)).into_iter().collect(),
         properties: ResultProperties {
             severity: finding.severity(),
@@ -191,10 +204,17 @@ fn fits(text: &str, edits: &[TextEdit]) -> bool {
     edits.iter().all(|edit| text.get(edit.range.clone()).is_some())
 }
 
-fn notification(error: &InputError) -> Notification<'_> {
+fn suppression<'a>(suppressed: &Suppressed<'a>) -> Suppression<'a> {
+    Suppression {
+        kind: if suppressed.in_source { "inSource" } else { "external" },
+        justification: suppressed.reason.map(escape),
+    }
+}
+
+fn notification(error: &InputError, level: Level) -> Notification<'_> {
     let help = error.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
     Notification {
-        level: Level::Error,
+        level,
         message: Message::new(escape(&format!("{}{help}", error.message)).into_owned()),
         locations: [Location {
             physical_location: PhysicalLocation {
@@ -269,9 +289,9 @@ impl<'a> Lines<'a> {
 #[cfg(test)]
 mod tests {
     use super::artifact;
-    use crate::diagnostics::samples::render;
-    use crate::diagnostics::{Format, Options, Report, write};
-    use serde_json::Value;
+    use crate::diagnostics::samples::{self, render};
+    use crate::diagnostics::{Format, Options, Report, Suppressed, write};
+    use serde_json::{Value, json};
 
     fn valid(text: &str) -> Value {
         let schema = include_str!("../../tests/sarif-schema-2.1.0.json");
@@ -298,12 +318,41 @@ mod tests {
 
     #[test]
     fn a_run_without_findings_is_a_valid_success() {
-        let report = Report { findings: &[], errors: &[], rules: &[], version: "1.2.3" };
+        let report = Report { version: "1.2.3", ..Report::default() };
         let mut out = Vec::new();
         write(&mut out, &report, Format::Sarif, &Options::default()).unwrap();
         let log = valid(std::str::from_utf8(&out).unwrap());
         assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], true);
         assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn ignored_findings_are_suppressed_results() {
+        let text = samples::with_report(|report| {
+            let reasons = [(true, Some("the vendor's\u{1b}")), (false, None)];
+            let suppressed: Vec<Suppressed<'_>> = report
+                .findings
+                .iter()
+                .zip(reasons)
+                .map(|(&finding, (in_source, reason))| Suppressed { finding, in_source, reason })
+                .collect();
+            let (findings, ignored) = (&report.findings[2..], suppressed.len());
+            let report = Report { findings, suppressed: &suppressed, ignored, ..*report };
+            let mut out = Vec::new();
+            write(&mut out, &report, Format::Sarif, &Options::default()).unwrap();
+            String::from_utf8(out).unwrap()
+        });
+        let log = valid(&text);
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        let said: Vec<&Value> = results.iter().map(|result| &result["suppressions"]).collect();
+        let in_source = json!([{"kind": "inSource", "justification": "the vendor's\\u{1b}"}]);
+        assert_eq!(said, [&json!([]), &json!([]), &in_source, &json!([{"kind": "external"}])]);
+        let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+        assert_eq!(rules.len(), 4);
+        for result in results {
+            let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+            assert_eq!(rules[index]["id"], result["ruleId"]);
+        }
     }
 
     #[test]

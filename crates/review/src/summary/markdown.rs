@@ -14,6 +14,11 @@ fn write_totals(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let total = &summary.total;
     writeln!(out, "| | |\n| --- | --- |")?;
     writeln!(out, "| Findings | {} |", total.found)?;
+    for (count, what) in [(summary.ignored, "Ignored"), (summary.in_baseline, "In the baseline")] {
+        if count > 0 {
+            writeln!(out, "| {what} besides | {count} |")?;
+        }
+    }
     writeln!(out, "| With a proposed fix | {} |", rate(total.proposed))?;
     writeln!(out, "| Fixes accepted, of those proposed | {} |", rate(total.accepted))?;
     let of_found = Share { count: total.accepted.count, of: total.found };

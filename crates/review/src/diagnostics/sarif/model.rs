@@ -2,6 +2,7 @@
 
 use record::{Applicability, Severity};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Serialize)]
@@ -99,9 +100,18 @@ pub(super) struct Result<'a> {
     pub(super) locations: [Location<'a>; 1],
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) partial_fingerprints: BTreeMap<&'static str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) suppressions: Option<Vec<Suppression<'a>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fixes: Vec<Fix<'a>>,
     pub(super) properties: ResultProperties<'a>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Suppression<'a> {
+    pub(super) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) justification: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Serialize)]
