@@ -152,10 +152,14 @@ pub fn write(
 /// The last line for people: how many findings there are and what can be done about them. It has
 /// no line end.
 pub fn summary_line(report: &Report<'_>, options: &Options) -> String {
-    let mut line = if report.findings.is_empty() {
-        "No findings".to_owned()
-    } else {
-        found(report.findings, options)
+    summary_of(&Totals::of(report.findings), report, options)
+}
+
+/// The same for a report whose findings were shown before, part by part.
+pub fn summary_of(totals: &Totals, report: &Report<'_>, options: &Options) -> String {
+    let mut line = match totals.findings {
+        0 => "No findings".to_owned(),
+        _ => found(totals, options),
     };
     let held_back = [(report.ignored, "ignored"), (report.in_baseline, "in the baseline")];
     let held_back = held_back.iter().filter(|(count, _)| *count > 0);
@@ -169,11 +173,46 @@ pub fn summary_line(report: &Report<'_>, options: &Options) -> String {
     line + "."
 }
 
-fn found(findings: &[Finding<'_>], options: &Options) -> String {
-    let files: BTreeSet<&str> =
-        findings.iter().map(|finding| finding.detection.manifest_path.as_str()).collect();
-    let of = |cure| findings.iter().filter(|finding| finding.cure() == cure).count();
-    let (safe, risky, rest) = (of(Cure::Safe), of(Cure::Unsafe), of(Cure::Decision));
+/// What the summary counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    findings: usize,
+    files: usize,
+    safe: usize,
+    risky: usize,
+    rest: usize,
+}
+
+impl Totals {
+    /// Counts findings; all those of a file are among them.
+    pub fn of(findings: &[Finding<'_>]) -> Self {
+        let files: BTreeSet<&str> =
+            findings.iter().map(|finding| finding.detection.manifest_path.as_str()).collect();
+        let of = |cure| findings.iter().filter(|finding| finding.cure() == cure).count();
+        Self {
+            findings: findings.len(),
+            files: files.len(),
+            safe: of(Cure::Safe),
+            risky: of(Cure::Unsafe),
+            rest: of(Cure::Decision),
+        }
+    }
+
+    /// Adds those of other files.
+    #[must_use]
+    pub fn plus(self, other: &Self) -> Self {
+        Self {
+            findings: self.findings + other.findings,
+            files: self.files + other.files,
+            safe: self.safe + other.safe,
+            risky: self.risky + other.risky,
+            rest: self.rest + other.rest,
+        }
+    }
+}
+
+fn found(totals: &Totals, options: &Options) -> String {
+    let Totals { findings, files, safe, risky, rest } = *totals;
     let mut parts = Vec::new();
     if options.unsafe_fixes && safe + risky > 0 {
         parts.push(format!("{} fixable with --fix --unsafe-fixes", safe + risky));
@@ -189,8 +228,8 @@ fn found(findings: &[Finding<'_>], options: &Options) -> String {
     if rest > 0 {
         parts.push(format!("{rest} {} a decision", if rest == 1 { "needs" } else { "need" }));
     }
-    let found = count(findings.len(), "finding");
-    format!("Found {found} in {} ({})", count(files.len(), "file"), parts.join(", "))
+    let found = count(findings, "finding");
+    format!("Found {found} in {} ({})", count(files, "file"), parts.join(", "))
 }
 
 fn count(number: usize, noun: &str) -> String {

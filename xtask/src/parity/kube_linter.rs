@@ -160,7 +160,7 @@ fn compare(
         let (column, side) = if *left > 0 { (1, "missing") } else { (2, "extra") };
         checks.entry(key[1].clone()).or_default()[column] +=
             usize::try_from(left.abs()).unwrap_or(0);
-        eprintln!("{side}: {}", key.join(" "));
+        println!("{side}: {}", key.join(" "));
     }
     let sum = |column: usize| checks.values().map(|counts| counts[column]).sum::<usize>();
     page.section(title);
@@ -186,11 +186,11 @@ fn cases(rows: &[Value], folder: &Path, page: &mut Page) -> anyhow::Result<usize
             (Some(_), Some((_, why))) => explained.push(format!("`{name}` | {why}")),
             (Some(difference), None) => {
                 bad += 1;
-                eprintln!("{name}: {difference}");
+                println!("{name}: {difference}");
             }
             (None, Some(_)) => {
                 bad += 1;
-                eprintln!("{name}: comes out as expected, it needs no explanation");
+                println!("{name}: comes out as expected, it needs no explanation");
             }
         }
     }

@@ -50,7 +50,7 @@ fn cases(rows: &[Value], page: &mut Page) -> anyhow::Result<usize> {
             verdicts += 1;
             if failing.as_ref().map(Vec::is_empty) != Some(wanted) {
                 bad += 1;
-                eprintln!("{name} {version}: {failing:?}, upstream says {}", text(row, "expect"));
+                println!("{name} {version}: {failing:?}, upstream says {}", text(row, "expect"));
             }
         }
     }
@@ -93,7 +93,7 @@ fn admission(
             })?;
             if ours != Some(verdict == "allowed") {
                 bad += 1;
-                eprintln!("{path}: {name}: {ours:?}, the server says {verdict}");
+                println!("{path}: {name}: {ours:?}, the server says {verdict}");
             }
         }
     }

@@ -11,7 +11,7 @@ use detector::{Corpus, Input, Sieve, Sifted, Suppression};
 use manifest::TextEdit;
 use rayon::prelude::*;
 use record::{Applicability, Detection};
-use review::diagnostics::{self, Finding, Options, Report, RuleInfo, Suppressed};
+use review::diagnostics::{self, Finding, Options, Report, RuleInfo, Suppressed, Totals};
 use std::io::{IsTerminal as _, Write as _};
 
 /// Runs the command.
@@ -129,8 +129,14 @@ fn report(
     let sieve = Sieve::new(&corpus, &counting.filters);
     let (sifted, tally) = session.detect(&corpus, &sieve, |_| true);
     let is_sarif = args.output_format == OutputFormat::Sarif;
-    let with_edits = is_sarif || args.output_format == OutputFormat::Full;
-    let mut items = items(&corpus, &sifted, with_edits);
+    let shown = Shown {
+        corpus: &corpus,
+        sifted: &sifted,
+        with_edits: is_sarif || args.output_format == OutputFormat::Full,
+    };
+    // The formats for people are shown part by part; the others need all findings at once.
+    let for_people = matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise);
+    let mut items = if for_people { Vec::new() } else { shown.all() };
     // Only SARIF has a place for what is ignored.
     let mut hidden = if is_sarif { ignored_items(&corpus, &sieve, &sifted) } else { Vec::new() };
     let all = items.iter_mut().chain(hidden.iter_mut().map(|(item, _)| item));
@@ -179,16 +185,22 @@ fn report(
         ..Options::default()
     };
     let mut out = std::io::BufWriter::new(out);
-    write_report(&mut out, &report, format(args.output_format), &options)
-        .and_then(|()| out.flush())
-        .context("cannot write the report")?;
-    if !matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise) {
+    let format = format(args.output_format);
+    match for_people {
+        true => shown.write(&mut out, &report, format, &options),
+        false => diagnostics::write(&mut out, &report, format, &options),
+    }
+    .and_then(|()| out.flush())
+    .context("cannot write the report")?;
+    if !for_people {
         // The machine formats carry findings; people still see what could not be read.
         report_errors(&input_errors)?;
     }
     report_notices(&notices, common.quiet)?;
     let found = sifted.iter().flat_map(|sifted| &sifted.found);
     let fails = found.into_iter().any(|found| counting.fails(found.finding.severity()));
+    // The process ends soon; to give every finding back on its own takes longer than to check it.
+    std::mem::forget(sifted);
     Ok(match (input_errors.is_empty(), fails) {
         (false, _) => End::InputError,
         (true, true) => End::Findings,
@@ -201,35 +213,6 @@ fn files_with_objects<'a>(corpus: &Corpus<'_>, inputs: &'a Inputs) -> Vec<&'a st
     let files = inputs.files.iter().enumerate();
     let with_objects = files.filter(|(file, _)| !corpus.positions_of(*file).is_empty());
     with_objects.map(|(_, input)| input.path.as_str()).collect()
-}
-
-/// Writes the report. The formats for people are made of independent pieces, which are rendered in
-/// parallel.
-fn write_report(
-    out: &mut impl std::io::Write,
-    report: &Report<'_>,
-    format: diagnostics::Format,
-    options: &Options,
-) -> std::io::Result<()> {
-    if !matches!(format, diagnostics::Format::Full | diagnostics::Format::Concise) {
-        return diagnostics::write(out, report, format, options);
-    }
-    let piece = Options { summary: false, ..*options };
-    let pieces: Vec<Vec<u8>> = report
-        .findings
-        .par_chunks(128)
-        .map(|findings| {
-            let mut bytes = Vec::new();
-            let part = Report { findings, errors: &[], ..*report };
-            diagnostics::write(&mut bytes, &part, format, &piece).map(|()| bytes)
-        })
-        .collect::<Result<_, _>>()?;
-    pieces.iter().try_for_each(|bytes| out.write_all(bytes))?;
-    diagnostics::write(out, &Report { findings: &[], ..*report }, format, &piece)?;
-    if options.summary {
-        writeln!(out, "{}", diagnostics::summary_line(report, options))?;
-    }
-    Ok(())
 }
 
 fn format(format: OutputFormat) -> diagnostics::Format {
@@ -282,27 +265,88 @@ fn ignored_items<'a, 's>(
     items.into_iter().map(|(_, item)| item).collect()
 }
 
-/// Findings in the order of the text: by file, then by place.
-fn items<'a>(corpus: &Corpus<'a>, sifted: &[Sifted], with_edits: bool) -> Vec<Item<'a>> {
-    let mut items: Vec<(usize, usize, Item<'a>)> = sifted
-        .par_iter()
-        .enumerate()
-        .flat_map_iter(|(position, Sifted { found, .. })| {
-            let input = corpus.input_of(position);
-            let file = corpus.file_of(position);
+/// The findings that a report shows.
+struct Shown<'s, 'a> {
+    corpus: &'s Corpus<'a>,
+    sifted: &'s [Sifted],
+    with_edits: bool,
+}
+
+impl<'a> Shown<'_, 'a> {
+    /// Objects of whole files, some at a time.
+    fn parts(&self) -> Vec<Range<usize>> {
+        /// Enough to be worth a thread's while, and few enough to stay in its cache.
+        const OBJECTS: usize = 32;
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.sifted.len() {
+            let is_last = end == self.sifted.len();
+            let is_whole = is_last || self.corpus.file_of(end - 1) != self.corpus.file_of(end);
+            if is_whole && (is_last || end - start >= OBJECTS) {
+                parts.push(start..end);
+                start = end;
+            }
+        }
+        parts
+    }
+
+    /// All findings in the order of the text: by file, then by place.
+    fn all(&self) -> Vec<Item<'a>> {
+        let parts: Vec<Vec<Item<'a>>> =
+            self.parts().into_par_iter().map(|part| self.items(part)).collect();
+        parts.into_iter().flatten().collect()
+    }
+
+    /// The findings of some objects, in the order of the text.
+    fn items(&self, positions: Range<usize>) -> Vec<Item<'a>> {
+        let mut items = Vec::new();
+        for position in positions {
+            let found = &self.sifted[position].found;
+            let input = self.corpus.input_of(position);
+            let file = self.corpus.file_of(position);
             let findings: Vec<&rules::Finding> = found.iter().map(|f| &f.finding).collect();
-            let object = corpus.object(position);
-            let fixes: Vec<_> = (0..found.len())
-                .map(|index| fix_edits(object, &findings, index, input, with_edits))
-                .collect();
-            found.iter().zip(fixes).map(move |(found, fix)| {
+            let object = self.corpus.object(position);
+            for (index, found) in found.iter().enumerate() {
+                let fix = fix_edits(object, &findings, index, input, self.with_edits);
                 let detection = found.record(String::new(), input, object);
-                (file, found.finding.span.start, Item { detection, input, fix })
-            })
-        })
-        .collect();
-    items.sort_by_key(|(file, start, _)| (*file, *start));
-    items.into_iter().map(|(_, _, item)| item).collect()
+                let place = (file, found.finding.span.start);
+                items.push((place, Item { detection, input, fix }));
+            }
+        }
+        items.sort_by_key(|(place, _)| *place);
+        items.into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Renders part after part, in parallel, and drops each when it is rendered.
+    fn write(
+        &self,
+        out: &mut impl std::io::Write,
+        report: &Report<'_>,
+        format: diagnostics::Format,
+        options: &Options,
+    ) -> std::io::Result<()> {
+        let piece = Options { summary: false, ..*options };
+        let render = |part: Range<usize>| {
+            let items = self.items(part);
+            let findings: Vec<Finding<'_>> = items.iter().map(Item::finding).collect();
+            let mut bytes = Vec::new();
+            let part = Report { findings: &findings, ..Report::default() };
+            diagnostics::write(&mut bytes, &part, format, &piece)?;
+            Ok((bytes, Totals::of(&findings)))
+        };
+        let pieces: Vec<(Vec<u8>, Totals)> =
+            self.parts().into_par_iter().map(render).collect::<std::io::Result<_>>()?;
+        let mut totals = Totals::default();
+        for (bytes, counted) in &pieces {
+            out.write_all(bytes)?;
+            totals = totals.plus(counted);
+        }
+        diagnostics::write(out, report, format, &piece)?;
+        if options.summary {
+            writeln!(out, "{}", diagnostics::summary_of(&totals, report, options))?;
+        }
+        Ok(())
+    }
 }
 
 fn fix_edits(
