@@ -6,10 +6,9 @@ use detector::{Corpus, Found, Input};
 use json_patch::PatchOperation;
 use proposer::{Proposal, compose, propose};
 use record::{Applicability, Detection, canonical_policy_id};
-use rules::{Finding, Rule};
+use rules::{Finding, Reported, Rule};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The manifests that detections name.
@@ -91,6 +90,11 @@ impl Located {
         corpus: &Corpus<'_>,
         session: &Session,
     ) -> Result<Self, String> {
+        // What another tool reported, and no rule here sees, was given its reason when it was read.
+        if detection.reported_by.is_some() && detection.applicability == Some(Applicability::Advice)
+        {
+            return Err(detection.remedy.clone().unwrap_or_default());
+        }
         let rules = rules_of(detection);
         if rules.is_empty() {
             return Err(format!("no rule for `{}`", detection.policy_id));
@@ -101,12 +105,16 @@ impl Located {
                 detection.manifest_path
             )
         })?;
-        let positions: Vec<usize> = positions_in(corpus, file)
+        let positions: Vec<usize> = corpus
+            .positions_in(file)
             .filter(|position| is_the_object(detection, corpus, *position))
             .collect();
         for position in positions {
             let targets = corpus.check(position, &rules, &session.settings);
-            let targets = targets_of(detection, targets);
+            let mut targets = targets_of(detection, targets);
+            for target in &mut targets {
+                target.finding.reported = reported(detection);
+            }
             if !targets.is_empty() {
                 let mut wanted = session.rules.clone();
                 wanted.extend(rules.iter().filter(|rule| !session.rules.contains(rule)));
@@ -187,6 +195,12 @@ impl Located {
     }
 }
 
+/// The tool and check that a record names.
+fn reported(detection: &Detection) -> Option<Reported> {
+    let (tool, id) = detection.reported_by.as_deref()?.split_once(':')?;
+    Some(Reported { tool: tool.to_owned(), id: id.to_owned(), severity: None })
+}
+
 /// The rules that a record's id stands for: our own id, else a scanner's raw id, else the
 /// reference's canonical policy.
 fn rules_of(detection: &Detection) -> Vec<&'static Rule> {
@@ -224,19 +238,6 @@ fn file_below(base: &Path, named: &str) -> Option<PathBuf> {
     let inside = Path::new(named).is_absolute()
         || base.canonicalize().is_ok_and(|real_base| real.starts_with(real_base));
     inside.then_some(path)
-}
-
-/// The objects of a file. They stand together, in the order of the files.
-fn positions_in(corpus: &Corpus<'_>, file: usize) -> Range<usize> {
-    let first_not_below = |bound: usize| {
-        let (mut low, mut high) = (0, corpus.len());
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if corpus.file_of(middle) < bound { low = middle + 1 } else { high = middle }
-        }
-        low
-    };
-    first_not_below(file)..first_not_below(file + 1)
 }
 
 fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) -> bool {

@@ -1,8 +1,9 @@
 use crate::Found;
 use crate::fingerprint::Identity;
 use manifest::{Limits, Source, SourceError};
-use rules::{Object, Rule, Set, Settings, objects};
+use rules::{Finding, Object, Rule, Set, Settings, objects};
 use std::collections::HashMap;
+use std::ops::Range;
 use std::str::FromStr;
 
 /// One file, or stdin, read into memory.
@@ -118,6 +119,22 @@ impl<'a> Corpus<'a> {
         &self.inputs[self.files[position]]
     }
 
+    /// All inputs, also those that hold no object.
+    pub fn inputs(&self) -> &'a [Input] {
+        self.inputs
+    }
+
+    /// The objects of an input. They stand together, in the order of the inputs.
+    pub fn positions_in(&self, file: usize) -> Range<usize> {
+        let first_of = |file: usize| self.files.partition_point(|other| *other < file);
+        first_of(file)..first_of(file + 1)
+    }
+
+    /// Gives findings in one object, which no check of ours reported, their identity.
+    pub fn identify(&self, position: usize, findings: Vec<Finding>) -> Vec<Found> {
+        self.identity(position, self.object(position)).identify(self.object(position), findings)
+    }
+
     /// Runs rules on one object. Findings come in the order of the rules, then of the text.
     pub fn check(
         &self,
@@ -139,8 +156,10 @@ impl<'a> Corpus<'a> {
         settings: &Settings,
     ) -> Vec<Found> {
         let findings = rules::check_object(object, set, rules, settings);
-        let file = &self.input_of(position).identity;
-        let identity = Identity::new(file, object, self.ordinals[position]);
-        identity.identify(object, findings)
+        self.identity(position, object).identify(object, findings)
+    }
+
+    fn identity(&self, position: usize, object: &Object<'_>) -> Identity {
+        Identity::new(&self.input_of(position).identity, object, self.ordinals[position])
     }
 }

@@ -3,8 +3,10 @@
 
 mod corpus;
 mod fingerprint;
+mod import;
 mod report;
 
 pub use corpus::{Corpus, Input, ObjectContext};
 pub use fingerprint::Fingerprint;
+pub use import::{Counts, Imported, Places, Tally, import, tally};
 pub use report::{Found, object_ref};
