@@ -34,22 +34,27 @@ pub(super) fn narrow(
     if !at_pointers.is_empty() {
         return at_pointers;
     }
-    if let Some((first, last)) = foreign.lines {
-        let inside = |found: &&Found| {
-            let line = source.position(found.finding.span.start).line;
-            (first..=last).contains(&line)
-        };
-        let at_lines: Vec<Found> = found.iter().filter(inside).cloned().collect();
-        if !at_lines.is_empty() {
-            return at_lines;
-        }
+    // Lines are wider than pointers: those of Checkov are always the whole object's.
+    let items = containers_at(foreign, object);
+    if !items.is_empty() {
+        return in_container(found, &items);
     }
+    let Some((first, last)) = foreign.lines else { return found };
+    let inside = |found: &&Found| {
+        let line = source.position(found.finding.span.start).line;
+        (first..=last).contains(&line)
+    };
+    let at_lines: Vec<Found> = found.iter().filter(inside).cloned().collect();
     // The name of the container says more than lines do: Trivy's are sometimes those of another.
     let items = match named {
         Some(_) => Vec::new(),
-        None => containers_of(foreign, object, source),
+        None => containers_around((first, last), object, source),
     };
-    if items.is_empty() { found } else { in_container(found, &items) }
+    match (at_lines.is_empty(), items.is_empty()) {
+        (false, _) => at_lines,
+        (true, false) => in_container(found, &items),
+        (true, true) => found,
+    }
 }
 
 /// Those in these containers, else those in none.
@@ -65,17 +70,18 @@ fn in_container(found: Vec<Found>, items: &[(String, usize)]) -> Vec<Found> {
     found.into_iter().filter(|found| container_of(&found.finding.path).is_none()).collect()
 }
 
-/// The containers that pointers or lines lead to.
-fn containers_of(foreign: &Foreign, object: &Object<'_>, source: &Source) -> Vec<(String, usize)> {
-    let by_pointer: Vec<(String, usize)> = foreign
-        .pointers
-        .iter()
-        .filter_map(|pointer| container_of(&resolvable(object.root, pointer)))
-        .collect();
-    if !by_pointer.is_empty() {
-        return by_pointer;
-    }
-    let Some((first, last)) = foreign.lines else { return Vec::new() };
+/// The containers that pointers lead to.
+fn containers_at(foreign: &Foreign, object: &Object<'_>) -> Vec<(String, usize)> {
+    let pointers = foreign.pointers.iter();
+    pointers.filter_map(|pointer| container_of(&resolvable(object.root, pointer))).collect()
+}
+
+/// The containers that lines lie in.
+fn containers_around(
+    (first, last): Lines,
+    object: &Object<'_>,
+    source: &Source,
+) -> Vec<(String, usize)> {
     let containers = object.pod.iter().flat_map(|pod| &pod.containers);
     containers
         .filter(|container| {
@@ -148,7 +154,7 @@ pub(super) fn site(foreign: &Foreign, corpus: &Corpus<'_>, position: usize) -> S
     }
     let by_name = container_named(foreign, object);
     let item = by_name.or_else(|| {
-        let mut items = source.map_or_else(|_| Vec::new(), |s| containers_of(foreign, object, s));
+        let mut items = containers_around(foreign.lines?, object, source.ok()?);
         if items.len() == 1 { items.pop() } else { None }
     });
     if let (Some((list, index)), Some(pod)) = (item, &object.pod) {

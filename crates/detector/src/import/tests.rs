@@ -261,3 +261,27 @@ fn a_tally_counts_the_object_and_the_place() {
     let gone = tally(&corpus, &report, &places(), 0, "KSV-0024", &targets);
     assert_eq!(gone.total, 0);
 }
+
+/// Checkov names the first container that fails, and the lines of the whole object. Once that one
+/// is cured it names the next.
+#[test]
+fn a_pointer_says_more_than_lines() {
+    let inputs = inputs();
+    let corpus = Corpus::new(&inputs, ObjectContext::All);
+    let rule = rules::by_id("no-read-only-root-fs").unwrap().rule;
+    let web = (0..corpus.len()).find(|p| corpus.object(*p).kind == "Deployment").unwrap();
+    let targets = corpus.check(web, &[rule], &Settings::default());
+    assert_eq!(targets.len(), 2);
+    for (index, expected) in [vec![1, 0], vec![0, 1]].into_iter().enumerate() {
+        let field = "securityContext/readOnlyRootFilesystem";
+        let finding = Foreign {
+            files: vec!["apps/web.yaml".to_owned()],
+            lines: Some((2, 26)),
+            pointers: vec![format!("/spec/template/spec/containers/{index}/{field}")],
+            ..foreign("CKV_K8S_22")
+        };
+        let report = report("checkov", vec![finding]);
+        let tally = tally(&corpus, &report, &places(), web, "CKV_K8S_22", &targets);
+        assert_eq!(tally, Tally { total: 1, at: expected });
+    }
+}
