@@ -5,8 +5,10 @@ mod args;
 mod commands;
 mod config;
 mod fixing;
+mod importing;
 mod inputs;
 mod located;
+mod scanners;
 mod session;
 mod write;
 

@@ -200,6 +200,7 @@ impl Proving {
             unselected: &self.unselected,
             gates: &self.gates,
             timings: self.timings,
+            rescan: None,
         }
     }
 }

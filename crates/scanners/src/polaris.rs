@@ -22,14 +22,14 @@ pub(crate) fn read(document: &Value) -> Report {
         let Some(pod) = result.get("PodResult") else { continue };
         checks(pod, &object, None, &mut report);
         for container in items(pod, "/ContainerResults") {
-            checks(container, &object, owned(container, "/Name"), &mut report);
+            checks(container, &object, text(container, "/Name"), &mut report);
         }
     }
     report
 }
 
 /// The checks of an object, a pod or a container that did not succeed.
-fn checks(holder: &Value, object: &Named, container: Option<String>, report: &mut Report) {
+fn checks(holder: &Value, object: &Named, container: Option<&str>, report: &mut Report) {
     for (key, check) in entries(holder, "/Results") {
         let ignored = text(check, "/Severity") == Some("ignore");
         match check.get("Success").and_then(Value::as_bool) {
@@ -47,7 +47,7 @@ fn checks(holder: &Value, object: &Named, container: Option<String>, report: &mu
             severity: text(check, "/Severity").and_then(severity),
             message: owned(check, "/Message").unwrap_or_default(),
             object: Some(object.clone()),
-            container: container.clone(),
+            container: container.map(str::to_owned),
             ..Foreign::default()
         });
     }

@@ -3,7 +3,9 @@
 
 use super::queue::{records, scores};
 use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
+use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
+use crate::scanners::{Rescanner, Scanners, Status};
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
 use detector::{Corpus, object_ref};
@@ -16,9 +18,16 @@ use verifier::Judge;
 /// Manifests to detections.
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
+    let importer = Importer::new(args)?;
     let inputs = session.read(&args.inputs);
     let corpus = Corpus::new(&inputs.files, session.context);
-    let found = session.detect(&corpus, |_| true);
+    let imported = importer.import(&corpus, &inputs, args, &session)?;
+    // Who brings findings of other tools wants these; our own as well only when asked for.
+    let own =
+        imported.is_none() || !args.selecting.select.is_empty() || args.selecting.profile.is_some();
+    let mut found = session.detect(&corpus, |_| own);
+    let imported = imported.unwrap_or_default();
+    imported.add_to(&mut found);
     let mut detections = Vec::new();
     for (position, found) in found.iter().enumerate() {
         let (object, input) = (corpus.object(position), corpus.input_of(position));
@@ -30,14 +39,20 @@ pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
             detections.push(detection);
         }
     }
+    for mut lost in imported.lost {
+        lost.id = commands::number(detections.len());
+        detections.push(lost);
+    }
     commands::emit(args.out.as_deref(), &detections)?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
-    Ok(match (errors.is_empty(), detections.is_empty()) {
-        (false, _) => End::InputError,
-        (true, false) => End::Findings,
-        (true, true) => End::Clean,
+    importing::report(&imported.statuses, &args.scanners, common)?;
+    let unread = !errors.is_empty() || imported.statuses.iter().any(Status::failed);
+    Ok(match (unread, detections.is_empty()) {
+        (true, _) => End::InputError,
+        (false, false) => End::Findings,
+        (false, true) => End::Clean,
     })
 }
 
@@ -136,7 +151,12 @@ fn patch_for(
 /// Candidate patches to verdicts.
 pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
-    let gates = session::gates(&args.disable_gate)?;
+    let mut gates = session::gates(&args.disable_gate)?;
+    let scanners = Scanners::new(&args.scanners)?;
+    let rescanner = Rescanner::new(&scanners, &session.limits);
+    if args.gates_profile == "strict" {
+        gates = gates.with_rescan();
+    }
     let detections: Vec<Detection> = records(&args.detections)?;
     let mut patches: Vec<Patch> = records(&args.patches)?;
     patches.retain(|patch| args.id.is_empty() || args.id.contains(&patch.id));
@@ -145,7 +165,7 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let sources = Sources::read(&detections, &args.detections, &session);
     let corpus = Corpus::new(&sources.inputs.files, session.context);
     let proving = Proving::new(&session, &corpus, gates, args.timings);
-    let judge = proving.judge(&session, &corpus);
+    let judge = Judge { rescan: Some(&rescanner), ..proving.judge(&session, &corpus) };
     let verdicts: Vec<Verdict> = patches
         .par_iter()
         .map(|patch| {
@@ -155,6 +175,7 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
         .collect();
     commands::emit(args.out.as_deref(), &verdicts)?;
     let accepted = verdicts.iter().filter(|verdict| verdict.accepted).count();
+    importing::report(&rescanner.statuses(), &args.scanners, common)?;
     if !common.quiet {
         writeln!(std::io::stderr(), "{accepted} of {} patches accepted", verdicts.len())?;
     }
