@@ -36,7 +36,8 @@ pub(crate) fn fuzz_report(bytes: &[u8]) {
                 found.record(String::new(), corpus.input_of(*position), corpus.object(*position));
             assert!(record.reported_by.is_some());
             let id = &report.findings[0].id;
-            let tally = tally(&corpus, &report, &places, *position, id, &[found.clone()]);
+            let tally =
+                tally(&corpus, &report, &places, *position, id, std::slice::from_ref(found));
             assert!(tally.total <= counts.reported);
         }
     }
