@@ -164,6 +164,7 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
             unselected: &unselected,
             gates: &GateSet::default(),
             timings: false,
+            rescan: None,
         };
         let (judging, accepted) = best(runs, || {
             let judged = found.par_iter().enumerate().map(|(at, found)| {

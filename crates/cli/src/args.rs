@@ -246,6 +246,42 @@ pub(crate) struct Detect {
     /// Put the text of the document into every record
     #[arg(long)]
     pub(crate) embed: bool,
+    #[command(flatten)]
+    pub(crate) importing: Importing,
+    #[command(flatten)]
+    pub(crate) scanners: ScannerArgs,
+}
+
+/// Findings of other scanners. With any, our own rules run only when --select or --profile asks.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Importing {
+    /// Reports of other scanners about the manifests
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) import: Vec<PathBuf>,
+    /// Format of these reports: kube-linter, kyverno, trivy, polaris, checkov, kubescape or sarif;
+    /// by default what they look like
+    #[arg(long, value_name = "FORMAT", requires = "import")]
+    pub(crate) import_format: Option<String>,
+    /// Scanners to run on the manifests: kube-linter, kyverno, trivy, polaris, checkov, kubescape
+    #[arg(long, value_name = "TOOL", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
+}
+
+/// How outside scanners run.
+#[derive(Debug, Args, Default)]
+pub(crate) struct ScannerArgs {
+    /// The program of a scanner, as TOOL=PATH; by default the one in the PATH
+    #[arg(long, value_name = "TOOL=PATH")]
+    pub(crate) scanner: Vec<String>,
+    /// Seconds after which a scanner and all that it started is killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) scanner_timeout: u64,
+    /// Policies for Kyverno: a file or folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policies_dir: Option<PathBuf>,
+    /// Where to write how each scanner ended, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scanner_report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -291,6 +327,11 @@ pub(crate) struct Verify {
     /// Note the time of each gate; the output then differs from run to run
     #[arg(long)]
     pub(crate) timings: bool,
+    /// offline, or strict: the scanner that reported a finding must report it no more
+    #[arg(long, default_value = "offline", value_parser = ["offline", "strict"])]
+    pub(crate) gates_profile: String,
+    #[command(flatten)]
+    pub(crate) scanners: ScannerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -237,9 +237,14 @@ fn folder_identity(path: &Path, cwd: &Path, paths: usize) -> Option<String> {
     }
 }
 
+/// The path counted from the working directory.
+pub(crate) fn absolute(path: &Path, cwd: &Path) -> PathBuf {
+    normalised(&cwd.join(path))
+}
+
 /// POSIX path relative to the working directory where the file is below it, else absolute.
 fn display(path: &Path, cwd: &Path) -> String {
-    let absolute = normalised(&cwd.join(path));
+    let absolute = absolute(path, cwd);
     slashes(absolute.strip_prefix(cwd).unwrap_or(&absolute))
 }
 

@@ -6,7 +6,7 @@ use detector::{Corpus, Found, Input};
 use json_patch::PatchOperation;
 use proposer::{Proposal, compose, propose};
 use record::{Applicability, Detection, canonical_policy_id};
-use rules::{Finding, Rule};
+use rules::{Finding, Reported, Rule};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,11 @@ impl Located {
         corpus: &Corpus<'_>,
         session: &Session,
     ) -> Result<Self, String> {
+        // What another tool reported, and no rule here sees, was given its reason when it was read.
+        if detection.reported_by.is_some() && detection.applicability == Some(Applicability::Advice)
+        {
+            return Err(detection.remedy.clone().unwrap_or_default());
+        }
         let rules = rules_of(detection);
         if rules.is_empty() {
             return Err(format!("no rule for `{}`", detection.policy_id));
@@ -106,7 +111,10 @@ impl Located {
             .collect();
         for position in positions {
             let targets = corpus.check(position, &rules, &session.settings);
-            let targets = targets_of(detection, targets);
+            let mut targets = targets_of(detection, targets);
+            for target in &mut targets {
+                target.finding.reported = reported(detection);
+            }
             if !targets.is_empty() {
                 let mut wanted = session.rules.clone();
                 wanted.extend(rules.iter().filter(|rule| !session.rules.contains(rule)));
@@ -185,6 +193,12 @@ impl Located {
         let note = self.targets.first()?.finding.note();
         (!note.is_empty()).then(|| note.to_owned())
     }
+}
+
+/// The tool and check that a record names.
+fn reported(detection: &Detection) -> Option<Reported> {
+    let (tool, id) = detection.reported_by.as_deref()?.split_once(':')?;
+    Some(Reported { tool: tool.to_owned(), id: id.to_owned(), severity: None })
 }
 
 /// The rules that a record's id stands for: our own id, else a scanner's raw id, else the

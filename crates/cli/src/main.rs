@@ -6,9 +6,11 @@ mod commands;
 mod config;
 mod counting;
 mod fixing;
+mod importing;
 mod inputs;
 mod linter;
 mod located;
+mod scanners;
 mod session;
 mod write;
 

@@ -243,6 +243,7 @@ impl Proving {
             unselected: &self.unselected,
             gates: &self.gates,
             timings: self.timings,
+            rescan: None,
         }
     }
 }

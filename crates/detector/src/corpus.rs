@@ -3,7 +3,7 @@ use crate::fingerprint::Identity;
 use crate::linted::Linted;
 use manifest::{Limits, Node, Source, SourceError};
 use policies::kube_linter::Linter;
-use rules::{Object, Rule, Set, Settings, objects};
+use rules::{Finding, Object, Rule, Set, Settings, objects};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::str::FromStr;
@@ -141,8 +141,8 @@ impl<'a> Corpus<'a> {
         &self.inputs[self.files[position]]
     }
 
-    /// All inputs.
-    pub(crate) fn inputs(&self) -> &'a [Input] {
+    /// All inputs, also those that hold no object.
+    pub fn inputs(&self) -> &'a [Input] {
         self.inputs
     }
 
@@ -156,6 +156,11 @@ impl<'a> Corpus<'a> {
     pub(crate) fn document_root(&self, position: usize) -> Option<Node<'a>> {
         let source = self.input_of(position).source.as_ref().ok()?;
         source.root(self.object(position).document)
+    }
+
+    /// Gives findings in one object, which no check of ours reported, their identity.
+    pub fn identify(&self, position: usize, findings: Vec<Finding>) -> Vec<Found> {
+        self.identity(position).identify(self.object(position), findings)
     }
 
     /// Runs rules on one object. Findings come in the order of the rules, then of the text.
@@ -183,8 +188,12 @@ impl<'a> Corpus<'a> {
         if let Some(linted) = &self.linted {
             findings.extend(linted.check(object, self.document(position), set, settings));
         }
+        self.identity(position).identify(object, findings)
+    }
+
+    /// What the fingerprints of an object share, as it was read: an edit may change its version.
+    fn identity(&self, position: usize) -> Identity {
         let file = &self.input_of(position).identity;
-        let identity = Identity::new(file, self.object(position), self.ordinals[position]);
-        identity.identify(object, findings)
+        Identity::new(file, self.object(position), self.ordinals[position])
     }
 }

@@ -7,6 +7,7 @@ mod corpus;
 mod date;
 mod fingerprint;
 mod ignore;
+mod import;
 mod linted;
 mod report;
 mod sieve;
@@ -18,6 +19,7 @@ pub use corpus::{Corpus, Input, ObjectContext};
 pub use date::{Date, DateError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ignore::ConfiguredIgnore;
+pub use import::{Counts, Imported, Places, StillReported, import, still_reported};
 pub use report::{Found, object_ref};
 pub use sieve::{
     Filters, Hidden, HiddenBy, Hits, Looked, Notice, Sieve, Sifted, Suppression, Tally,

@@ -69,6 +69,7 @@ fn judge<T>(
         unselected: &every,
         gates: &GateSet::default(),
         timings: false,
+        rescan: None,
     };
     let found: Vec<Vec<Found>> =
         (0..corpus.len()).map(|at| corpus.check(at, &[rule], &settings)).collect();

@@ -1,4 +1,5 @@
 use crate::gates::{Attempt, Gates};
+use crate::rescan::{Rescan, rescan};
 use detector::{Corpus, Found, Sifted};
 use json_patch::PatchOperation;
 use proposer::Proposal;
@@ -25,11 +26,22 @@ impl GateSet {
         gates
     }
 
-    /// Whether every gate of the set passed.
+    /// The same set and `rescan`, which design and users call the profile `strict`.
+    #[must_use]
+    pub fn with_rescan(mut self) -> Self {
+        self.0.insert(Gate::Rescan);
+        self
+    }
+
+    /// Whether every gate of the set passed. The gate `rescan` is also content with a finding that
+    /// no other scanner reported: it is skipped then.
     pub fn accepts(&self, results: &[GateResult]) -> bool {
-        self.0
-            .iter()
-            .all(|gate| results.iter().any(|r| r.gate == *gate && r.outcome == GateOutcome::Passed))
+        let good = |gate: Gate, result: &GateResult| match result.outcome {
+            GateOutcome::Passed => true,
+            GateOutcome::Skipped => gate == Gate::Rescan,
+            GateOutcome::Failed | GateOutcome::Unavailable => false,
+        };
+        self.0.iter().all(|gate| results.iter().any(|r| r.gate == *gate && good(*gate, r)))
     }
 
     /// Whether the gate runs.
@@ -55,6 +67,8 @@ pub struct Judge<'a> {
     pub gates: &'a GateSet,
     /// Whether gates note the time they take.
     pub timings: bool,
+    /// Runs outside scanners again, for the gate `rescan`.
+    pub rescan: Option<&'a dyn Rescan>,
 }
 
 /// How each finding of one object ended.
@@ -140,6 +154,10 @@ impl Judge<'_> {
         let attempt = gates.judge_patch(operations.to_vec(), (0..targets.len()).collect());
         let mut results = vec![patch];
         results.extend(attempt.worst_gates());
+        if self.gates.contains(Gate::Rescan) {
+            let result = rescan(self, position, &results, attempt.edit.as_ref(), targets);
+            results.push(result);
+        }
         Judged { gates: results, edit: attempt.edit }
     }
 

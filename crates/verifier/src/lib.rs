@@ -9,6 +9,8 @@ mod allowed;
 mod files;
 mod gates;
 mod judge;
+mod rescan;
 
 pub use files::{FileEdits, file_edits};
 pub use judge::{Accepted, FindingVerdict, GateSet, Judge, Judged, ObjectVerdict};
+pub use rescan::{Patched, Rescan, Rescanned};

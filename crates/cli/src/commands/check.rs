@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use record::{Applicability, Detection};
 use review::diagnostics::{self, Finding, Options, Report, RuleInfo, Suppressed, Totals};
 use std::io::{IsTerminal as _, Write as _};
+use std::ops::Range;
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {

@@ -4,7 +4,9 @@
 use super::queue::{records, scores};
 use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
 use crate::counting::{self, Counting, report_notices};
+use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
+use crate::scanners::{Rescanner, Scanners, Status};
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
 use detector::{Corpus, Sieve, Sifted, object_ref};
@@ -18,10 +20,17 @@ use verifier::Judge;
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
+    let importer = Importer::new(args)?;
     let inputs = session.read(&args.inputs);
     let corpus = session.corpus(&inputs.files);
     let sieve = Sieve::new(&corpus, &counting.filters);
-    let (sifted, tally) = session.detect(&corpus, &sieve, |_| true);
+    let imported = importer.import(&corpus, &inputs, args, &session)?;
+    // Who brings findings of other tools wants these; our own as well only when asked for.
+    let own =
+        imported.is_none() || !args.selecting.select.is_empty() || args.selecting.profile.is_some();
+    let (mut sifted, mut tally) = session.detect(&corpus, &sieve, |_| own);
+    let imported = imported.unwrap_or_default();
+    imported.add_to(&mut sifted, &sieve, &mut tally);
     let mut detections = Vec::new();
     let mut fails = false;
     for (position, Sifted { found, .. }) in sifted.iter().enumerate() {
@@ -35,15 +44,22 @@ pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
             detections.push(detection);
         }
     }
+    for mut lost in imported.lost {
+        fails |= lost.severity.is_none_or(|severity| counting.fails(severity));
+        lost.id = commands::number(detections.len());
+        detections.push(lost);
+    }
     commands::emit(args.out.as_deref(), &detections)?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
     report_notices(&counting::notices(&session, &inputs, &sieve, &tally), common.quiet)?;
-    Ok(match (errors.is_empty(), fails) {
-        (false, _) => End::InputError,
-        (true, true) => End::Findings,
-        (true, false) => End::Clean,
+    importing::report(&imported.statuses, &args.scanners, common)?;
+    let unread = !errors.is_empty() || imported.statuses.iter().any(Status::failed);
+    Ok(match (unread, fails) {
+        (true, _) => End::InputError,
+        (false, true) => End::Findings,
+        (false, false) => End::Clean,
     })
 }
 
@@ -142,7 +158,12 @@ fn patch_for(
 /// Candidate patches to verdicts.
 pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
-    let gates = session::gates(&args.disable_gate)?;
+    let mut gates = session::gates(&args.disable_gate)?;
+    let scanners = Scanners::new(&args.scanners)?;
+    let rescanner = Rescanner::new(&scanners, &session.limits);
+    if args.gates_profile == "strict" {
+        gates = gates.with_rescan();
+    }
     let detections: Vec<Detection> = records(&args.detections)?;
     let mut patches: Vec<Patch> = records(&args.patches)?;
     patches.retain(|patch| args.id.is_empty() || args.id.contains(&patch.id));
@@ -151,7 +172,7 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let sources = Sources::read(&detections, &args.detections, &session);
     let corpus = session.corpus(&sources.inputs.files);
     let proving = Proving::new(&session, &corpus, gates, args.timings);
-    let judge = proving.judge(&session, &corpus);
+    let judge = Judge { rescan: Some(&rescanner), ..proving.judge(&session, &corpus) };
     let verdicts: Vec<Verdict> = patches
         .par_iter()
         .map(|patch| {
@@ -161,6 +182,7 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
         .collect();
     commands::emit(args.out.as_deref(), &verdicts)?;
     let accepted = verdicts.iter().filter(|verdict| verdict.accepted).count();
+    importing::report(&rescanner.statuses(), &args.scanners, common)?;
     if !common.quiet {
         writeln!(std::io::stderr(), "{accepted} of {} patches accepted", verdicts.len())?;
     }

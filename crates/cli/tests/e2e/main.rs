@@ -21,5 +21,6 @@ mod fix;
 mod real_input;
 mod reference;
 mod same_bytes;
+mod scanners;
 mod tool;
 mod usage;
