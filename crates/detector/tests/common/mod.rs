@@ -1,6 +1,6 @@
 //! The fuzz target of foreign reports. The fuzzer and the tests share it.
 
-use detector::{Corpus, Input, ObjectContext, Places, import, tally};
+use detector::{Corpus, Input, ObjectContext, Places, import, still_reported};
 use manifest::Limits;
 use rules::Settings;
 use scanners::Format;
@@ -36,8 +36,14 @@ pub(crate) fn fuzz_report(bytes: &[u8]) {
                 found.record(String::new(), corpus.input_of(*position), corpus.object(*position));
             assert!(record.reported_by.is_some());
             let id = &report.findings[0].id;
-            let tally =
-                tally(&corpus, &report, &places, *position, id, std::slice::from_ref(found));
+            let tally = still_reported(
+                &corpus,
+                &report,
+                &places,
+                *position,
+                id,
+                std::slice::from_ref(found),
+            );
             assert!(tally.total <= counts.reported);
         }
     }
