@@ -1,5 +1,5 @@
 // Prints the Go types that kube-linter decodes manifests into, as JSON: which fields a type has, and
-// which decoder reads each. `cargo xtask generate` packs the output into crates/policies/data.
+// which decoder reads each. `cargo xtask types` packs the output into crates/policies/data.
 package main
 
 import (
@@ -21,14 +21,14 @@ import (
 
 // Types with a decoder of their own that is known to the reader of the output.
 var known = map[string]string{
-	"k8s.io/apimachinery/pkg/api/resource.Quantity":                     "quantity",
-	"k8s.io/apimachinery/pkg/util/intstr.IntOrString":                   "int-or-string",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.Time":                         "time",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.MicroTime":                    "micro-time",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.Duration":                     "duration",
-	"k8s.io/apimachinery/pkg/apis/meta/v1.FieldsV1":                     "any",
-	"k8s.io/apimachinery/pkg/runtime.RawExtension":                      "any",
-	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON":     "any",
+	"k8s.io/apimachinery/pkg/api/resource.Quantity":                      "quantity",
+	"k8s.io/apimachinery/pkg/util/intstr.IntOrString":                    "int-or-string",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.Time":                          "time",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.MicroTime":                     "micro-time",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.Duration":                      "duration",
+	"k8s.io/apimachinery/pkg/apis/meta/v1.FieldsV1":                      "any",
+	"k8s.io/apimachinery/pkg/runtime.RawExtension":                       "any",
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON":      "any",
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1beta1.JSON": "any",
 }
 

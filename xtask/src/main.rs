@@ -10,6 +10,7 @@ mod parity;
 mod schemas;
 mod test;
 mod tools;
+mod types;
 
 use std::path::Path;
 
@@ -22,6 +23,7 @@ usage: cargo xtask <command>
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
+  types [--check]       the Go types that kube-linter decodes into, made from the modules
   schemas [--check]     the packed Kubernetes schemas, made from Kubernetes' own documents";
 
 fn main() -> anyhow::Result<()> {
@@ -33,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
+        Some((command, rest)) if command == "types" => types::run(root, rest),
         Some((command, rest)) if command == "schemas" => schemas::run(rest),
         _ => anyhow::bail!("{USAGE}"),
     }

@@ -231,13 +231,14 @@ fn collect_list_keys(packed: &Value, keys: &mut ListKeys) -> Result<()> {
     Ok(())
 }
 
-fn write_or_check(path: &Path, content: &[u8], check: bool) -> Result<()> {
+/// Writes a generated file, packed where its name says so, or only compares.
+pub(crate) fn write_or_check(path: &Path, content: &[u8], check: bool) -> Result<()> {
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     if check {
         // The content is what counts: another release of the compressor may write other bytes.
         let found = std::fs::read(path).with_context(|| path.display().to_string())?;
         let found = if packed { unpack(&found)? } else { found };
-        ensure!(found == content, "{} is stale: run `cargo xtask schemas`", path.display());
+        ensure!(found == content, "{} is stale: run the command without --check", path.display());
         return Ok(());
     }
     let bytes = if packed { gzip(content)? } else { content.to_vec() };
