@@ -113,7 +113,7 @@ impl Located {
             let targets = corpus.check(position, &rules, &session.settings);
             let mut targets = targets_of(detection, targets);
             for target in &mut targets {
-                target.finding.reported = reported(detection);
+                target.finding.reported = reported(detection).map(Box::new);
             }
             if !targets.is_empty() {
                 let mut wanted = session.rules.clone();

@@ -308,8 +308,9 @@ impl<'i, 'a> Importer<'i, 'a> {
         if at_lines.is_empty() { positions } else { at_lines }
     }
 
-    fn reported(&self, foreign: &Foreign) -> Reported {
-        Reported { tool: self.tool.to_owned(), id: foreign.id.clone(), severity: foreign.severity }
+    fn reported(&self, foreign: &Foreign) -> Box<Reported> {
+        let (tool, id) = (self.tool.to_owned(), foreign.id.clone());
+        Box::new(Reported { tool, id, severity: foreign.severity })
     }
 
     /// A finding that no rule of ours reports, at the best place known.

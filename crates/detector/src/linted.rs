@@ -49,11 +49,11 @@ impl<'a> Linted<'a> {
                     span: object.place(report.path.clone()).span,
                     path: report.path,
                     message: report.message,
-                    reported: Some(Reported {
+                    reported: Some(Box::new(Reported {
                         tool: TOOL.to_owned(),
                         id: report.check.to_owned(),
                         severity: None,
-                    }),
+                    })),
                 }
             })
             .collect()

@@ -18,6 +18,24 @@ pub struct Found {
 impl Found {
     /// The record of this finding. `id` is its number in the run.
     pub fn record(&self, id: String, input: &Input, object: &Object<'_>) -> Detection {
+        let shown = self.shown(input, object);
+        let rule = self.finding.rule;
+        let mut aliases: Vec<Cow<'static, str>> =
+            rule.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect();
+        let own = shown.reported_by.clone();
+        let own = own.filter(|own| !rule.aliases.contains(&own.as_str()));
+        aliases.extend(own.map(Cow::Owned));
+        Detection {
+            id,
+            fingerprint: Some(self.fingerprint.to_string()),
+            pointer: Some(object.prefix() + &self.finding.path.to_pointer()),
+            aliases,
+            ..shown
+        }
+    }
+
+    /// As much of the record as reports for people show: no number, fingerprint, pointer, aliases.
+    pub fn shown(&self, input: &Input, object: &Object<'_>) -> Detection {
         let rule = self.finding.rule;
         let known = *rule != FOREIGN;
         let reported = self.finding.reported.as_ref();
@@ -25,30 +43,24 @@ impl Found {
             Some(reported) if !known => canonical_policy_id(&reported.id),
             _ => rule.record_policy_id().to_owned(),
         };
-        let own_alias = reported.map(|by| format!("{}:{}", by.tool, by.id));
-        let mut aliases: Vec<Cow<'static, str>> =
-            rule.aliases.iter().map(|alias| Cow::Borrowed(*alias)).collect();
-        aliases.extend(
-            own_alias.clone().filter(|own| !rule.aliases.contains(&own.as_str())).map(Cow::Owned),
-        );
         let note = self.finding.note();
         Detection {
-            id,
+            id: String::new(),
             manifest_path: input.path.clone(),
             manifest_yaml: None,
             policy_id,
             violation_text: self.finding.message.clone(),
             rule: known.then(|| rule.id.to_owned()),
-            reported_by: own_alias,
-            fingerprint: Some(self.fingerprint.to_string()),
+            reported_by: reported.map(|by| format!("{}:{}", by.tool, by.id)),
+            fingerprint: None,
             object: Some(object_ref(object)),
-            pointer: Some(object.prefix() + &self.finding.path.to_pointer()),
+            pointer: None,
             keyed_path: Some(self.keyed_path.clone()),
             span: input.source.as_ref().ok().map(|source| region(source, &self.finding.span)),
             severity: Some(self.finding.severity()),
             applicability: Some(self.finding.applicability()),
             remedy: (!note.is_empty()).then(|| note.to_owned()),
-            aliases,
+            aliases: Vec::new(),
         }
     }
 }

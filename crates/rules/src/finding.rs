@@ -19,7 +19,7 @@ pub struct Finding {
     /// How to cure it.
     pub remedy: Remedy,
     /// Who else reported it; none for what the rule's own check found.
-    pub reported: Option<Reported>,
+    pub reported: Option<Box<Reported>>,
 }
 
 /// The tool that reported a finding, and what it calls the check.
@@ -55,7 +55,7 @@ impl Finding {
     /// The id that identifies the check in fingerprints: the rule's, or `tool:id` for a check of
     /// another tool.
     pub fn check_id(&self) -> Cow<'static, str> {
-        match &self.reported {
+        match self.reported.as_deref() {
             Some(Reported { tool, id, .. }) => format!("{tool}:{id}").into(),
             None => self.rule.id.into(),
         }
@@ -63,7 +63,7 @@ impl Finding {
 
     /// How much harm it can do: what the reporting tool says where no rule here knows better.
     pub fn severity(&self) -> Severity {
-        match &self.reported {
+        match self.reported.as_deref() {
             Some(Reported { severity: Some(severity), .. }) if *self.rule == FOREIGN => *severity,
             _ => self.rule.severity,
         }

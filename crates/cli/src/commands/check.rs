@@ -130,13 +130,14 @@ fn report(
     let sieve = Sieve::new(&corpus, &counting.filters);
     let (sifted, tally) = session.detect(&corpus, &sieve, |_| true);
     let is_sarif = args.output_format == OutputFormat::Sarif;
+    // The formats for people are shown part by part; the others need all findings at once.
+    let for_people = matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise);
     let shown = Shown {
         corpus: &corpus,
         sifted: &sifted,
         with_edits: is_sarif || args.output_format == OutputFormat::Full,
+        for_people,
     };
-    // The formats for people are shown part by part; the others need all findings at once.
-    let for_people = matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise);
     let mut items = if for_people { Vec::new() } else { shown.all() };
     // Only SARIF has a place for what is ignored.
     let mut hidden = if is_sarif { ignored_items(&corpus, &sieve, &sifted) } else { Vec::new() };
@@ -271,6 +272,7 @@ struct Shown<'s, 'a> {
     corpus: &'s Corpus<'a>,
     sifted: &'s [Sifted],
     with_edits: bool,
+    for_people: bool,
 }
 
 impl<'a> Shown<'_, 'a> {
@@ -309,7 +311,10 @@ impl<'a> Shown<'_, 'a> {
             let object = self.corpus.object(position);
             for (index, found) in found.iter().enumerate() {
                 let fix = fix_edits(object, &findings, index, input, self.with_edits);
-                let detection = found.record(String::new(), input, object);
+                let detection = match self.for_people {
+                    true => found.shown(input, object),
+                    false => found.record(String::new(), input, object),
+                };
                 let place = (file, found.finding.span.start);
                 items.push((place, Item { detection, input, fix }));
             }

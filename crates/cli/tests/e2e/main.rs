@@ -18,6 +18,7 @@ mod ci;
 mod counting;
 mod documentation;
 mod fix;
+mod kube_linter;
 mod real_input;
 mod reference;
 mod same_bytes;

@@ -122,7 +122,7 @@ fn checkov() {
     becomes(fixture!("checkov.json"), "
 checkov:CKV_K8S_16 = privileged-container: apps/web.yaml:20 web spec.template.spec.containers[name=web].securityContext.privileged
 checkov:CKV_K8S_26 = host-ports: apps/web.yaml:25 web spec.template.spec.containers[name=sidecar].ports[containerPort=9000].hostPort
-checkov:CKV2_K8S_6 = none: apps/web.yaml:5 web
+checkov:CKV2_K8S_6 = non-isolated-pod: apps/web.yaml:13 web spec.template.metadata.labels
 checkov:CKV_K8S_16 = privileged-container: list.yaml:12 one spec.containers[name=main].securityContext.privileged
 ");
 }
