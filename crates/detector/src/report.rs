@@ -34,8 +34,20 @@ impl Found {
         }
     }
 
-    /// As much of the record as reports for people show: no number, fingerprint, pointer, aliases.
+    /// As much of the record as a report with excerpts shows: no number, fingerprint, pointer,
+    /// aliases.
     pub fn shown(&self, input: &Input, object: &Object<'_>) -> Detection {
+        let note = self.finding.note();
+        Detection {
+            object: Some(object_ref(object)),
+            keyed_path: Some(self.keyed_path.clone()),
+            remedy: (!note.is_empty()).then(|| note.to_owned()),
+            ..self.line(input)
+        }
+    }
+
+    /// As much of the record as one line shows: file, place, rule, severity, message.
+    pub fn line(&self, input: &Input) -> Detection {
         let rule = self.finding.rule;
         let known = *rule != FOREIGN;
         let reported = self.finding.reported.as_ref();
@@ -43,7 +55,6 @@ impl Found {
             Some(reported) if !known => canonical_policy_id(&reported.id),
             _ => rule.record_policy_id().to_owned(),
         };
-        let note = self.finding.note();
         Detection {
             id: String::new(),
             manifest_path: input.path.clone(),
@@ -53,13 +64,13 @@ impl Found {
             rule: known.then(|| rule.id.to_owned()),
             reported_by: reported.map(|by| format!("{}:{}", by.tool, by.id)),
             fingerprint: None,
-            object: Some(object_ref(object)),
+            object: None,
             pointer: None,
-            keyed_path: Some(self.keyed_path.clone()),
+            keyed_path: None,
             span: input.source.as_ref().ok().map(|source| region(source, &self.finding.span)),
             severity: Some(self.finding.severity()),
             applicability: Some(self.finding.applicability()),
-            remedy: (!note.is_empty()).then(|| note.to_owned()),
+            remedy: None,
             aliases: Vec::new(),
         }
     }

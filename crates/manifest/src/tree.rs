@@ -342,11 +342,12 @@ impl<'a> Node<'a> {
 
     /// Keys and values of a map as they are written: keys that occur twice do, and `<<` is a key.
     /// Empty for everything else.
-    pub fn written_entries(self) -> impl Iterator<Item = (&'a str, Node<'a>)> {
+    pub fn written_entries(self) -> impl Iterator<Item = (&'a str, Node<'a>, Node<'a>)> {
         let entries = self.tree.map_entries(self.real());
-        entries
-            .iter()
-            .map(move |entry| (self.tree.scalar_text(self.text, entry.key), self.with(entry.value)))
+        entries.iter().map(move |entry| {
+            let key = self.tree.scalar_text(self.text, entry.key);
+            (key, self.with(entry.key), self.with(entry.value))
+        })
     }
 
     /// Items of a list. Empty for everything else.

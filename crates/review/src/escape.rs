@@ -7,7 +7,8 @@ use std::borrow::Cow;
 /// C0 and C1 controls and DEL, marks that reorder text, line separators, and characters that show
 /// nothing. The result has no line end.
 pub fn escape(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(deceives) {
+    let is_plain = |byte: u8| matches!(byte, b' '..=b'~');
+    if text.bytes().all(is_plain) || !text.chars().any(deceives) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 8);

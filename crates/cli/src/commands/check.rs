@@ -132,12 +132,7 @@ fn report(
     let is_sarif = args.output_format == OutputFormat::Sarif;
     // The formats for people are shown part by part; the others need all findings at once.
     let for_people = matches!(args.output_format, OutputFormat::Full | OutputFormat::Concise);
-    let shown = Shown {
-        corpus: &corpus,
-        sifted: &sifted,
-        with_edits: is_sarif || args.output_format == OutputFormat::Full,
-        for_people,
-    };
+    let shown = Shown { corpus: &corpus, sifted: &sifted, format: args.output_format };
     let mut items = if for_people { Vec::new() } else { shown.all() };
     // Only SARIF has a place for what is ignored.
     let mut hidden = if is_sarif { ignored_items(&corpus, &sieve, &sifted) } else { Vec::new() };
@@ -271,8 +266,7 @@ fn ignored_items<'a, 's>(
 struct Shown<'s, 'a> {
     corpus: &'s Corpus<'a>,
     sifted: &'s [Sifted],
-    with_edits: bool,
-    for_people: bool,
+    format: OutputFormat,
 }
 
 impl<'a> Shown<'_, 'a> {
@@ -302,25 +296,35 @@ impl<'a> Shown<'_, 'a> {
 
     /// The findings of some objects, in the order of the text.
     fn items(&self, positions: Range<usize>) -> Vec<Item<'a>> {
-        let mut items = Vec::new();
-        for position in positions {
-            let found = &self.sifted[position].found;
-            let input = self.corpus.input_of(position);
+        let findings: Vec<Vec<&rules::Finding>> = self.sifted[positions.clone()]
+            .iter()
+            .map(|sifted| sifted.found.iter().map(|found| &found.finding).collect())
+            .collect();
+        // Places are sorted rather than items, which are large.
+        let mut places = Vec::new();
+        for (part, position) in positions.clone().enumerate() {
             let file = self.corpus.file_of(position);
-            let findings: Vec<&rules::Finding> = found.iter().map(|f| &f.finding).collect();
-            let object = self.corpus.object(position);
-            for (index, found) in found.iter().enumerate() {
-                let fix = fix_edits(object, &findings, index, input, self.with_edits);
-                let detection = match self.for_people {
-                    true => found.shown(input, object),
-                    false => found.record(String::new(), input, object),
-                };
-                let place = (file, found.finding.span.start);
-                items.push((place, Item { detection, input, fix }));
-            }
+            let starts = findings[part].iter().map(|finding| finding.span.start).enumerate();
+            places.extend(starts.map(|(index, start)| (file, start, part, index)));
         }
-        items.sort_by_key(|(place, _)| *place);
-        items.into_iter().map(|(_, item)| item).collect()
+        places.sort_unstable();
+        let item = |(_, _, part, index): (usize, usize, usize, usize)| {
+            self.item(positions.start + part, &findings[part], index)
+        };
+        places.into_iter().map(item).collect()
+    }
+
+    fn item(&self, position: usize, findings: &[&rules::Finding], index: usize) -> Item<'a> {
+        let found = &self.sifted[position].found[index];
+        let (input, object) = (self.corpus.input_of(position), self.corpus.object(position));
+        let detection = match self.format {
+            OutputFormat::Concise => found.line(input),
+            OutputFormat::Full => found.shown(input, object),
+            _ => found.record(String::new(), input, object),
+        };
+        let with_edits = matches!(self.format, OutputFormat::Full | OutputFormat::Sarif);
+        let fix = fix_edits(object, findings, index, input, with_edits);
+        Item { detection, input, fix }
     }
 
     /// Renders part after part, in parallel, and drops each when it is rendered.

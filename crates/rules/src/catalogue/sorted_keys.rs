@@ -60,12 +60,9 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
 }
 
 fn judge<'a>(node: Node<'a>, way: &mut Vec<Step<'a>>, recursive: bool, cx: &mut Context<'_, '_>) {
-    let own = node.span();
-    // Keys that a merge brings in stand elsewhere.
-    let is_own = |key: Node<'_>| own.contains(&key.span().start);
-    let entries = || node.entries().filter(|(_, key, _)| is_own(*key));
-    let following = entries().skip(1);
-    let swapped = entries().zip(following).find(|((first, ..), (second, ..))| first > second);
+    // What a merge brings in stands elsewhere.
+    let entries = || node.written_entries().filter(|(key, ..)| *key != "<<");
+    let swapped = entries().zip(entries().skip(1)).find(|(first, second)| first.0 > second.0);
     if let Some(((first, ..), (second, key, _))) = swapped {
         cx.report(
             Site { path: path(way), span: key.span() },
@@ -76,12 +73,13 @@ fn judge<'a>(node: Node<'a>, way: &mut Vec<Step<'a>>, recursive: bool, cx: &mut 
     if !recursive {
         return;
     }
-    for (key, _, value) in entries().filter(|(_, _, value)| !value.is_alias()) {
+    let has_maps = |value: &Node<'_>| (value.is_map() || value.is_seq()) && !value.is_alias();
+    for (key, _, value) in entries().filter(|(_, _, value)| has_maps(value)) {
         way.push(Step::Key(key));
         judge(value, way, recursive, cx);
         way.pop();
     }
-    for (index, item) in node.items().enumerate().filter(|(_, item)| !item.is_alias()) {
+    for (index, item) in node.items().enumerate().filter(|(_, item)| has_maps(item)) {
         way.push(Step::Index(index));
         judge(item, way, recursive, cx);
         way.pop();

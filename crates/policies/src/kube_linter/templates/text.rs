@@ -37,7 +37,7 @@ fn walk(node: Node<'_>, at: &Path, recursive: bool, out: &mut Diagnostics) -> bo
         return true;
     }
     if node.is_map() {
-        let keys: Vec<&str> = node.written_entries().map(|(key, _)| key).collect();
+        let keys: Vec<&str> = node.written_entries().map(|(key, ..)| key).collect();
         if !keys.is_sorted() {
             out.push((at.clone(), "the keys are not in order".to_owned()));
         }
@@ -46,7 +46,8 @@ fn walk(node: Node<'_>, at: &Path, recursive: bool, out: &mut Diagnostics) -> bo
         unique.dedup();
         let mut entries = node.written_entries();
         return unique.len() == keys.len()
-            && entries.all(|(key, value)| !recursive || walk(value, &at.key(key), recursive, out));
+            && entries
+                .all(|(key, _, value)| !recursive || walk(value, &at.key(key), recursive, out));
     }
     let mut items = node.items().enumerate();
     !node.is_seq()
