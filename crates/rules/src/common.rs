@@ -30,7 +30,9 @@ pub(crate) use ingress::{
     Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries,
 };
 pub(crate) use metadata::has_entry;
-pub(crate) use placement::{own_selector, spread_constraints};
+pub(crate) use placement::{
+    ANTI_AFFINITY, PREFERRED, anti_affinity_terms, is_kept_apart, own_selector, spread_constraints,
+};
 pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };

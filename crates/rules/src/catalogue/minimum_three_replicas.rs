@@ -12,8 +12,8 @@
 //! # What the fix changes
 //!
 //! `replicas` becomes the minimum. There is no fix where the replicas could all land on one node,
-//! which `no-anti-affinity` reports, nor for workloads other than StatefulSets that share a volume
-//! claim.
+//! which `no-anti-affinity` reports, nor for one replica without a disruption budget, nor for
+//! workloads other than StatefulSets that share a volume claim.
 //!
 //! # What it may break
 //!
@@ -26,7 +26,7 @@
 //! Service selects them and no autoscaler scales them. kube-linter also reports workloads that are
 //! switched off or autoscaled.
 
-use crate::common::{has_replicas, is_autoscaled, volumes_from};
+use crate::common::{has_replicas, is_autoscaled, is_kept_apart, volumes_from};
 use crate::{Check, Context, DefaultValue, Fix, Object, Parameter, Remedy, Rule, Scope, Written};
 use manifest::Node;
 use record::Severity;
@@ -77,7 +77,7 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         }
     };
     let site = object.site(&KEYS);
-    let remedy = match obstacle(object, replicas) {
+    let remedy = match obstacle(object, replicas, cx) {
         Some(obstacle) => Remedy::from(obstacle),
         None => Fix::unsafe_because("programs that may run only once do their work several times")
             .set(site.path.clone(), Written::rule(minimum))
@@ -87,15 +87,22 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
 }
 
 /// What must be known or done before there are more replicas.
-fn obstacle(object: &Object<'_>, replicas: i64) -> Option<&'static str> {
+fn obstacle(object: &Object<'_>, replicas: i64, cx: &Context<'_, '_>) -> Option<&'static str> {
     let Some(pod) = &object.pod else { return Some("needs a pod template") };
     if object.kind != "StatefulSet" && volumes_from(pod, "persistentVolumeClaim").next().is_some() {
         return Some("needs to know whether several replicas can share the volume claim");
     }
-    let apart = pod.spec.at(&["affinity", "podAntiAffinity"]);
-    let may_share_node = !apart.is_some_and(|apart| apart.is_map() && !apart.is_empty());
-    (replicas < 2 && may_share_node).then_some(
-        "needs an anti-affinity that keeps replicas on different nodes, and to know whether the \
-         program may run several times",
+    if replicas >= 2 {
+        return None;
+    }
+    if !is_kept_apart(pod, object, "kubernetes.io/hostname") {
+        return Some(
+            "needs an anti-affinity that keeps replicas on different nodes, and to know whether \
+             the program may run several times",
+        );
+    }
+    cx.set.selecting(object, "policy", "PodDisruptionBudget").is_empty().then_some(
+        "needs a disruption budget for several replicas, and to know whether the program may run \
+         several times",
     )
 }

@@ -17,10 +17,12 @@
 //!
 //! Nothing: a preferred term does not keep a pod from being scheduled. Placement changes.
 
-use crate::common::selector_labels;
+use crate::common::{
+    ANTI_AFFINITY, PREFERRED, anti_affinity_terms, is_kept_apart, selector_labels,
+};
 use crate::selector::Selector;
 use crate::{
-    Check, Context, DefaultValue, Fix, Object, Parameter, Pod, Remedy, Rule, Scope, Site, Written,
+    Check, Context, DefaultValue, Fix, Object, Parameter, Pod, Remedy, Rule, Scope, Written,
 };
 use manifest::Node;
 use record::Severity;
@@ -59,9 +61,6 @@ const TOPOLOGY_KEY: Parameter = Parameter {
     default: DefaultValue::Text("kubernetes.io/hostname"),
 };
 
-const ANTI_AFFINITY: [&str; 2] = ["affinity", "podAntiAffinity"];
-const PREFERRED: &str = "preferredDuringSchedulingIgnoredDuringExecution";
-const REQUIRED: &str = "requiredDuringSchedulingIgnoredDuringExecution";
 const REPLICATED: [&str; 6] = [
     "Deployment",
     "StatefulSet",
@@ -84,12 +83,11 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         }
         return;
     };
-    let terms = terms(pod);
     let topology = cx.text(&TOPOLOGY_KEY);
-    let is_good = |term: Node<'_>| separates(term, pod, object, topology);
-    if terms.iter().any(|(_, term)| term.is_some_and(is_good)) {
+    if is_kept_apart(pod, object, topology) {
         return;
     }
+    let terms = anti_affinity_terms(pod);
     let remedy = preferred_term(pod, object, topology);
     if terms.is_empty() {
         return cx.report(pod.site(&ANTI_AFFINITY), message, remedy);
@@ -97,33 +95,6 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     for (site, _) in terms {
         cx.report(site, "anti-affinity term does not keep the replicas apart", remedy.clone());
     }
-}
-
-/// The pod affinity terms, with their places.
-fn terms<'a>(pod: &Pod<'a>) -> Vec<(Site, Option<Node<'a>>)> {
-    let mut found = Vec::new();
-    for (list, inner) in [(PREFERRED, &["podAffinityTerm"][..]), (REQUIRED, &[])] {
-        let keys = [&ANTI_AFFINITY[..], &[list]].concat();
-        let items = pod.spec.at(&keys).filter(|items| items.is_seq());
-        for (index, item) in items.into_iter().flat_map(Node::items).enumerate() {
-            found.push((pod.item_site(&keys, index, inner), item.at(inner)));
-        }
-    }
-    found
-}
-
-/// Whether a term keeps pods of this template on different nodes.
-fn separates(term: Node<'_>, pod: &Pod<'_>, object: &Object<'_>, topology: &str) -> bool {
-    let mut namespaces = term.get("namespaces").into_iter().flat_map(Node::items).peekable();
-    let here = object.namespace.unwrap_or("");
-    let covers_namespace =
-        namespaces.peek().is_none() || namespaces.any(|name| name.as_str() == Some(here));
-    // A missing selector matches nothing, an empty one everything.
-    let selector = term.get("labelSelector").filter(|selector| selector.is_map());
-    let matches = selector
-        .and_then(|selector| Selector::parse(selector).ok())
-        .is_some_and(|selector| selector.matches(pod.labels()));
-    covers_namespace && matches && term.get("topologyKey").and_then(Node::as_str) == Some(topology)
 }
 
 fn preferred_term(pod: &Pod<'_>, object: &Object<'_>, topology: &str) -> Remedy {
