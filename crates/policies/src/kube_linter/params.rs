@@ -26,6 +26,11 @@ pub(super) fn read<T: DeserializeOwned>(given: &Value, names: &[&str]) -> Result
     serde_json::from_value(Value::Object(known)).map_err(|error| format!("params: {error}"))
 }
 
+/// For templates without parameters.
+pub(super) fn none(given: &Value) -> Result<(), String> {
+    read::<Map<String, Value>>(given, &[]).map(|_| ())
+}
+
 pub(super) fn regexes(texts: &[String]) -> Result<Vec<Regex>, String> {
     texts.iter().map(|text| regex(text)).collect()
 }

@@ -9,6 +9,7 @@ mod rbac;
 mod scaling;
 mod text;
 
+use super::params;
 use super::view::{Diagnostics, Lint};
 use serde_json::Value;
 
@@ -54,4 +55,10 @@ const fn for_kind(
     build: fn(&Value) -> Result<Run, String>,
 ) -> Template {
     Template { key, kinds, build }
+}
+
+/// A check without parameters.
+fn plain(given: &Value, check: fn(&Lint<'_, '_>, &mut Diagnostics)) -> Result<Run, String> {
+    params::none(given)?;
+    Ok(Box::new(check))
 }

@@ -36,7 +36,7 @@ pub(super) const TEMPLATES: &[Template] = &[
     for_workloads("privileged-ports", |given| each(given, privileged_ports)),
     for_workloads("host-mounts", host_mounts),
     for_workloads("writable-host-mount", |given| {
-        none(given)?;
+        params::none(given)?;
         Ok(Box::new(|lint, out| {
             for mount in mounts(lint).filter(|mount| !flag(Some(mount.node), &["readOnly"])) {
                 out.push((
@@ -48,20 +48,12 @@ pub(super) const TEMPLATES: &[Template] = &[
     }),
 ];
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct None_ {}
-
-fn none(given: &Value) -> Result<(), String> {
-    params::read::<None_>(given, &[]).map(|_| ())
-}
-
 /// A check without parameters that looks at one container at a time.
 fn each(
     given: &Value,
     check: fn(&Pod<'_>, &Container<'_>, &mut Diagnostics),
 ) -> Result<Run, String> {
-    none(given)?;
+    params::none(given)?;
     Ok(Box::new(move |lint, out| {
         for_each(lint, |pod, container| check(pod, container, out));
     }))
@@ -284,7 +276,7 @@ fn pull_policy(given: &Value) -> Result<Run, String> {
 }
 
 fn has_probe(given: &Value, probe: &'static str) -> Result<Run, String> {
-    none(given)?;
+    params::none(given)?;
     Ok(Box::new(move |lint, out| {
         for_each(lint, |_, container| {
             if container.is_regular && child(container.node, &[probe]).is_none() {
@@ -295,7 +287,7 @@ fn has_probe(given: &Value, probe: &'static str) -> Result<Run, String> {
 }
 
 fn probe_port(given: &Value, probe: &'static str) -> Result<Run, String> {
-    none(given)?;
+    params::none(given)?;
     Ok(Box::new(move |lint, out| {
         for_each(lint, |_, container| {
             if container.is_regular {

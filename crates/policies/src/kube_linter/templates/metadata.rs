@@ -1,6 +1,6 @@
 //! Templates that look at metadata and versions.
 
-use super::{Run, Template, for_kind};
+use super::{Run, Template, for_kind, plain};
 use crate::kube_linter::params::{self, pattern};
 use crate::kube_linter::view::{child, labels, path};
 use rules::Pattern;
@@ -13,14 +13,13 @@ pub(super) const TEMPLATES: &[Template] = &[
     for_kind("forbidden-annotation", &["Any"], forbidden),
     for_kind("disallowed-api-obj", &["Any"], disallowed),
     for_kind("use-namespace", &["DeploymentLike", "Service"], |given| {
-        params::read::<super::pods::NoParams>(given, &[])?;
-        Ok(Box::new(|lint, out| {
+        plain(given, |lint, out| {
             let namespace = lint.object.namespace.unwrap_or("");
             if namespace.is_empty() || namespace.eq_ignore_ascii_case("default") {
                 let at = path(&["metadata", "namespace"]);
                 out.push((at, "is in the default namespace".to_owned()));
             }
-        }))
+        })
     }),
 ];
 

@@ -1,7 +1,6 @@
 //! Templates that look at Services, Ingresses, NetworkPolicies and ServiceMonitors.
 
-use super::pods::NoParams;
-use super::{Run, Template, for_kind, for_workloads};
+use super::{Run, Template, for_kind, for_workloads, plain};
 use crate::kube_linter::params;
 use crate::kube_linter::view::{
     Diagnostics, Lint, child, flag, items, labels, namespace, path, text,
@@ -28,12 +27,6 @@ pub(super) const TEMPLATES: &[Template] = &[
     for_kind("forbidden-service-types", &["Service"], service_types),
     for_workloads("non-isolated-pod", |given| plain(given, non_isolated)),
 ];
-
-/// A check without parameters.
-fn plain(given: &Value, check: fn(&Lint<'_, '_>, &mut Diagnostics)) -> Result<Run, String> {
-    params::read::<NoParams>(given, &[])?;
-    Ok(Box::new(check))
-}
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]

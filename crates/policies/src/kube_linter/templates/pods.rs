@@ -1,6 +1,6 @@
 //! Templates that look at pod specs.
 
-use super::{Run, Template, for_kind, for_workloads};
+use super::{Run, Template, for_kind, for_workloads, plain};
 use crate::kube_linter::params::{self, pattern};
 use crate::kube_linter::view::{
     Diagnostics, Lint, Template as Pod, child, flag, items, path, text,
@@ -20,21 +20,12 @@ pub(super) const TEMPLATES: &[Template] = &[
     for_workloads("no-node-affinity", |given| each(given, node_affinity)),
     for_workloads("deprecated-service-account-field", |given| each(given, deprecated_account)),
     for_workloads("service-account", service_account),
-    for_workloads("non-existent-service-account", |given| {
-        params::read::<NoParams>(given, &[])?;
-        Ok(Box::new(unknown_account))
-    }),
-    for_kind("target-port", &["DeploymentLike", "Service"], |given| {
-        params::read::<NoParams>(given, &[])?;
-        Ok(Box::new(target_port))
-    }),
+    for_workloads("non-existent-service-account", |given| plain(given, unknown_account)),
+    for_kind("target-port", &["DeploymentLike", "Service"], |given| plain(given, target_port)),
 ];
 
-#[derive(Deserialize)]
-pub(super) struct NoParams {}
-
 fn each(given: &Value, check: fn(&Pod<'_>, &mut Diagnostics)) -> Result<Run, String> {
-    params::read::<NoParams>(given, &[])?;
+    params::none(given)?;
     Ok(Box::new(move |lint, out| {
         if let Some(pod) = lint.template(lint.object) {
             check(&pod, out);
@@ -43,7 +34,7 @@ fn each(given: &Value, check: fn(&Pod<'_>, &mut Diagnostics)) -> Result<Run, Str
 }
 
 fn host_flag(given: &Value, key: &'static str) -> Result<Run, String> {
-    params::read::<NoParams>(given, &[])?;
+    params::none(given)?;
     Ok(Box::new(move |lint, out| {
         if let Some(pod) = lint.template(lint.object).filter(|pod| flag(pod.spec, &[key])) {
             out.push((pod.path(&[key]), format!("pod sets {key}")));

@@ -1,7 +1,6 @@
 //! Templates that look at roles and their bindings.
 
-use super::pods::NoParams;
-use super::{Run, Template, for_kind};
+use super::{Run, Template, for_kind, plain};
 use crate::kube_linter::params::{self, regexes};
 use crate::kube_linter::view::{Diagnostics, Lint, child, items, labels, path, text};
 use manifest::Node;
@@ -19,13 +18,9 @@ pub(super) const TEMPLATES: &[Template] = &[
         access,
     ),
     for_kind("cluster-admin-role-binding", &["ClusterRoleBinding"], |given| {
-        params::read::<NoParams>(given, &[])?;
-        Ok(Box::new(cluster_admin))
+        plain(given, cluster_admin)
     }),
-    for_kind("wildcard-in-rules", &["Role", "ClusterRole"], |given| {
-        params::read::<NoParams>(given, &[])?;
-        Ok(Box::new(wildcards))
-    }),
+    for_kind("wildcard-in-rules", &["Role", "ClusterRole"], |given| plain(given, wildcards)),
 ];
 
 fn role_name<'a>(object: &Object<'a>) -> &'a str {

@@ -1,7 +1,6 @@
 //! Templates that look at replicas, selectors, updates and disruption budgets.
 
-use super::pods::NoParams;
-use super::{Run, Template, for_kind, for_workloads};
+use super::{Run, Template, for_kind, for_workloads, plain};
 use crate::kube_linter::Reading;
 use crate::kube_linter::params::{self, pattern, regex};
 use crate::kube_linter::view::{
@@ -42,11 +41,6 @@ pub(super) const TEMPLATES: &[Template] = &[
     for_kind("statefulset-volumeclaimtemplate-annotation", &["StatefulSet"], claim_annotation),
     for_kind("scc-deny-privileged-container", &["SecurityContextConstraints"], scc),
 ];
-
-fn plain(given: &Value, check: fn(&Lint<'_, '_>, &mut Diagnostics)) -> Result<Run, String> {
-    params::read::<NoParams>(given, &[])?;
-    Ok(Box::new(check))
-}
 
 /// The replicas of the object, when it is decoded and can have some.
 fn own_replicas(lint: &Lint<'_, '_>) -> Option<i64> {
