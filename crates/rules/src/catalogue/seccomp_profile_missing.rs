@@ -36,6 +36,7 @@ pub(crate) static RULE: Rule = Rule {
     aliases: &[
         "kubescape:C-0210",
         "trivy:KSV-0030",
+        "trivy:KSV-0104",
         "checkov:CKV_K8S_31",
         "checkov:CKV_K8S_32",
         "kube-score:container-seccomp-profile",
