@@ -219,8 +219,10 @@ fn requirements(given: &Value, resource: &'static str) -> Result<Run, String> {
                 let amount = child(container.node, &keys).and_then(Quantity::of);
                 let amount = amount.map_or(0, |amount| amount.units(unit));
                 if amount >= low && high.is_none_or(|high| amount <= high) {
-                    let message =
-                        format!("{} has the {resource} {list} {amount}", label(container));
+                    let written = child(container.node, &keys).and_then(Node::scalar);
+                    let written = written.unwrap_or("no");
+                    let kind = list.trim_end_matches('s');
+                    let message = format!("{} has {written} {resource} {kind}", label(container));
                     out.push((container.at(&keys), message));
                 }
             }

@@ -66,7 +66,11 @@ fn sysctls(given: &Value) -> Result<Run, String> {
 fn restart_policy(pod: &Pod<'_>, out: &mut Diagnostics) {
     let policy = text(pod.spec, &["restartPolicy"]);
     if !matches!(policy, "Always" | "OnFailure") {
-        out.push((pod.path(&["restartPolicy"]), format!("the restart policy is \"{policy}\"")));
+        let message = match policy {
+            "" => "no restart policy is written".to_owned(),
+            policy => format!("the restart policy is {policy}"),
+        };
+        out.push((pod.path(&["restartPolicy"]), message));
     }
 }
 
@@ -147,7 +151,10 @@ fn service_account(given: &Value) -> Result<Run, String> {
         let automount = child(pod.spec, &["automountServiceAccountToken"]).and_then(Node::as_bool);
         let name = account(&pod);
         if automount != Some(false) && pattern.matches(name) {
-            let message = format!("the service account is \"{name}\"");
+            let message = match name {
+                "" => "no service account is named".to_owned(),
+                name => format!("the service account is \"{name}\""),
+            };
             out.push((pod.path(&["serviceAccountName"]), message));
         }
     }))
