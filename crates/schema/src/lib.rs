@@ -23,6 +23,7 @@ mod version;
 
 pub use crd::CrdError;
 pub use fault::Fault;
+pub use scalar::{is_base64, is_time};
 pub use version::{UnknownVersion, Version};
 
 use bundle::{Bundle, KindKey};

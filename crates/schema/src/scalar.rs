@@ -38,7 +38,7 @@ fn all_digits(text: &str) -> bool {
 }
 
 /// A time as Go's RFC 3339 layout reads it: upper-case `T` and `Z`, a zone is required.
-pub(crate) fn is_time(text: &str) -> bool {
+pub fn is_time(text: &str) -> bool {
     let Some((date, time)) = text.split_once('T') else { return false };
     is_date(date) && is_clock_with_zone(time)
 }
@@ -80,7 +80,7 @@ fn number(text: &str, digits: usize) -> Option<u32> {
 }
 
 /// Standard base64 with padding; line breaks are skipped, as Go's decoder does.
-pub(crate) fn is_base64(text: &str) -> bool {
+pub fn is_base64(text: &str) -> bool {
     let bytes: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
     let padding = bytes.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = bytes.iter().take(bytes.len() - padding);
