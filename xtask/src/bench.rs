@@ -10,13 +10,14 @@ use manifest::Limits;
 use rayon::prelude::*;
 use record::Applicability;
 use rules::pod_security::Edition;
-use rules::{Profile, Selection, Settings};
+use rules::{Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use verifier::{GateSet, Judge};
 
@@ -134,15 +135,22 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
     };
     let (parsing, inputs) = best(runs, parse);
     let (collecting, corpus) = best(runs, || Corpus::new(&inputs, ObjectContext::All));
-    let settings = Settings::default();
+    let settings = Settings {
+        schemas: Some(Arc::new(policies::BySchemas::new(&[Version::LATEST]))),
+        ..Settings::default()
+    };
     let every: Vec<_> = rules::all().iter().map(|entry| entry.rule).collect();
     let mut rows = vec![
         ("events".to_owned(), yardstick),
         ("parse to trees".to_owned(), parsing),
         ("collect objects".to_owned(), collecting),
     ];
-    for (name, profile) in [("default", Profile::Default), ("all", Profile::All)] {
-        let rules = Selection::new(profile, Edition::default(), &[], &[])?.rules;
+    let selections = [
+        ("default", Selection::new(Profile::Default, Edition::default(), &[], &[])?.rules),
+        ("thirty policies'", thirty_policies().collect()),
+        ("all", every.clone()),
+    ];
+    for (name, rules) in selections {
         let detect = || -> Vec<Sifted> {
             (0..corpus.len())
                 .into_par_iter()
@@ -190,6 +198,11 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
     Ok(())
 }
 
+/// The rules of the reference system's thirty policies, with which all began.
+fn thirty_policies() -> impl Iterator<Item = &'static Rule> {
+    rules::all().iter().map(|entry| entry.rule).filter(|rule| rule.policy_id.is_some())
+}
+
 /// One run of a process.
 struct Measured {
     time: Duration,
@@ -235,8 +248,13 @@ fn processes(binary: &Path, folder: &Path, runs: usize, report: &mut String) -> 
     let (yardstick, _) = best(runs, || events(&files));
     let out = folder.join("out");
     let out = out.to_string_lossy();
-    let commands: [(&str, Vec<&str>); 6] = [
-        ("check, one line a finding", vec!["check", "--output-format", "concise", &corpus]),
+    let thirty: Vec<&str> = thirty_policies().map(|rule| rule.id).collect();
+    let thirty = thirty.join(",");
+    let lines = ["check", "--output-format", "concise"];
+    let commands: [(&str, Vec<&str>); 8] = [
+        ("check, one line a finding", [&lines[..], &[&corpus]].concat()),
+        ("the same, thirty policies", [&lines[..], &["--select", &thirty, &corpus]].concat()),
+        ("the same, all rules", [&lines[..], &["--profile", "all", &corpus]].concat()),
         ("check, with source excerpts", vec!["check", "--output-format", "full", &corpus]),
         ("check, JSON", vec!["check", "--output-format", "json", &corpus]),
         ("check, SARIF with fixes", vec!["check", "--output-format", "sarif", &corpus]),
