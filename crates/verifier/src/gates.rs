@@ -12,6 +12,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
+/// Kinds that find pods by their labels, besides Services.
+const SELECTING: [(&str, &str); 2] =
+    [("networking.k8s.io", "NetworkPolicy"), ("policy", "PodDisruptionBudget")];
+
 /// What the gates need of one object, gathered once.
 pub(crate) struct Gates<'j, 'f> {
     judge: &'j Judge<'j>,
@@ -279,6 +283,11 @@ impl<'j, 'f> Gates<'j, 'f> {
         }
         let mut others = corpus.set().services_sharing_labels(self.object());
         others.extend(corpus.set().services_sharing_labels(edited));
+        for (group, kind) in SELECTING {
+            let before = corpus.set().selecting(self.object(), group, kind);
+            let after = set.selecting(edited, group, kind);
+            others.extend(before.iter().chain(&after).map(|other| other.position));
+        }
         let rules: Vec<&'static Rule> =
             self.judge.rules.iter().copied().filter(|rule| rule.scope == Scope::Set).collect();
         for other in others {

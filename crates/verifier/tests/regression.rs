@@ -1,0 +1,70 @@
+//! The gate `regression` looks at the objects that a patch of another one reaches.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use detector::{Corpus, Input, ObjectContext};
+use json_patch::Patch;
+use manifest::Limits;
+use record::{Gate, GateOutcome};
+use rules::{Rule, Settings};
+use schema::{Schemas, Version};
+use serde_json::json;
+use verifier::{GateSet, Judge};
+
+const WORKLOAD: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: 'nginx:1.29.3'}]}
+";
+
+/// Why a change of the pods' labels is refused, beside a neighbour that selects them.
+fn reason(neighbour: &str) -> String {
+    let text = format!("{WORKLOAD}---\n{neighbour}");
+    let name = "web.yaml".to_owned();
+    let inputs = [Input::parse(name.clone(), name, text.into_bytes(), &Limits::default())];
+    let corpus = Corpus::new(&inputs, ObjectContext::All);
+    let settings = Settings::default();
+    // Rules about the workload itself would speak first.
+    let about_neighbours =
+        |rule: &&'static Rule| rule.id.starts_with("dangling-") || rule.id == "pdb-min-available";
+    let rules: Vec<&'static Rule> =
+        rules::all().iter().map(|entry| entry.rule).filter(about_neighbours).collect();
+    let judge = Judge {
+        corpus: &corpus,
+        schemas: &Schemas::new(&[Version::LATEST]),
+        settings: &settings,
+        rules: &rules,
+        unselected: &rules,
+        gates: &GateSet::without(&[Gate::Patch]),
+        timings: false,
+        rescan: None,
+    };
+    let patch: Patch = serde_json::from_value(json!([
+        {"op": "replace", "path": "/spec/template/metadata/labels/app", "value": "other"}
+    ]))
+    .unwrap();
+    let judged = judge.foreign(0, &patch.0, &[], &[]);
+    let gate = judged.gates.iter().find(|gate| gate.gate == Gate::Regression).unwrap();
+    assert_eq!(gate.outcome, GateOutcome::Failed, "{:?}", judged.gates);
+    gate.reason.clone().unwrap()
+}
+
+#[test]
+fn a_service_must_not_lose_its_pods() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n\
+                   spec: {selector: {app: web}, ports: [{port: 80}]}\n";
+    assert_eq!(reason(service), "new finding dangling-service in Service web");
+}
+
+#[test]
+fn a_network_policy_must_not_lose_its_pods() {
+    let policy = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n\
+                  metadata: {name: web, namespace: shop}\n\
+                  spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Ingress]}\n";
+    assert_eq!(reason(policy), "new finding dangling-networkpolicy in NetworkPolicy web");
+}
