@@ -16,6 +16,9 @@ pub fn page(entry: &Entry) -> String {
     fact("---", "---");
     fact("severity", rule.severity.as_str());
     fact("on by default", by_default);
+    if rule.taste {
+        fact("a matter of taste", "fixes of other rules may lead to its findings");
+    }
     fact("policy id in records", &format!("`{}`", rule.record_policy_id()));
     fact("asked for by", &rule.references.join(", "));
     fact("in other tools", &code_list(rule.aliases));

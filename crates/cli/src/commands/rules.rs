@@ -32,6 +32,7 @@ fn json(rule: &Rule) -> serde_json::Value {
         "title": rule.title,
         "severity": rule.severity,
         "default": rule.default,
+        "taste": rule.taste,
         "policy_id": rule.record_policy_id(),
         "aliases": rule.aliases,
         "references": rule.references,

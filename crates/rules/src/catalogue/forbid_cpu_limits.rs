@@ -10,19 +10,18 @@
 //!
 //! # What the fix changes
 //!
-//! The limit goes. A container without a CPU request gets one of the same amount first, because the
-//! API server took the limit for it.
+//! Nothing by itself: to take the limit away is what `unset-cpu-limits` reports, and a fix must not
+//! make a finding of another rule.
 //!
 //! # What it may break
 //!
-//! A pod whose requests equalled its limits loses the Guaranteed class, and a ResourceQuota of CPU
-//! limits refuses pods without one.
+//! Not applicable: there is no automatic fix.
 //!
 //! # Other tools
 //!
 //! Kyverno reports every CPU limit.
 
-use crate::{Check, Container, Context, Fix, Pod, Rule, Scope, Written};
+use crate::{Check, Container, Context, Pod, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -34,11 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kyverno:forbid-cpu-limits"],
     references: &[],
-    touches: &[
-        "{container}/resources/limits",
-        "{container}/resources/limits/cpu",
-        "{container}/resources/requests/cpu",
-    ],
+    touches: &[],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,
@@ -50,20 +45,16 @@ const KEYS: [&str; 3] = ["resources", "limits", "cpu"];
 const REQUEST: [&str; 3] = ["resources", "requests", "cpu"];
 
 fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
-    let amount = |keys: &[&str]| container.node.at(keys).filter(|amount| !amount.is_null());
-    let Some(limit) = amount(&KEYS) else { return };
-    let site = container.site(pod, &KEYS);
-    let fix = Fix::unsafe_because(
-        "a Guaranteed pod becomes Burstable; a quota of CPU limits refuses pods without one",
-    );
-    let fix = match amount(&REQUEST) {
-        Some(_) => fix,
-        None => {
-            let value = Written::manifest(limit.to_json(), site.path.to_pointer());
-            fix.set(container.path(pod, &REQUEST), value)
+    let has = |keys: &[&str]| container.node.at(keys).is_some_and(|amount| !amount.is_null());
+    if !has(&KEYS) {
+        return;
+    }
+    let advice = match has(&REQUEST) {
+        true => "needs your decision against CPU limits: remove the limit",
+        false => {
+            "needs your decision against CPU limits: write the limit as resources.requests.cpu, \
+             as the API server has done so far, and remove it"
         }
     };
-    let message = format!("{} has a CPU limit", container.label());
-    let fix = fix.remove_and_prune(site.path.clone());
-    cx.report(site, message, fix);
+    cx.report(container.site(pod, &KEYS), format!("{} has a CPU limit", container.label()), advice);
 }

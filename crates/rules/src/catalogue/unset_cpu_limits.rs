@@ -28,7 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     title: "CPU limit is missing",
     severity: Severity::Low,
     default: false,
-    taste: true,
+    taste: false,
     policy_id: Some("set_requests_limits"),
     aliases: &[
         "polaris:cpuLimitsMissing",
