@@ -110,3 +110,20 @@ fn count<K: Ord>(counts: &mut Counts<K>, key: K) {
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {
     value.get(key).and_then(Value::as_str).unwrap_or("")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::run;
+    use std::path::Path;
+
+    #[test]
+    #[ignore = "minutes of work; `cargo xtask test` runs it as a step of its own"]
+    fn the_oracles_agree_and_the_page_is_true() {
+        if std::env::var_os("K8S_AUTO_FIX_DATA").is_none() {
+            println!("SKIPPED: set K8S_AUTO_FIX_DATA to the folder with the oracles");
+            return;
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        run(root, &["--check".to_owned()]).unwrap();
+    }
+}
