@@ -22,7 +22,7 @@ pub(crate) fn fuzz_report(bytes: &[u8]) {
         Input::parse(path.to_owned(), path.to_owned(), bytes, &Limits::default())
     });
     let corpus = Corpus::new(&inputs, ObjectContext::All);
-    let places = Places { cwd: "/work".to_owned(), folders: vec!["/work/apps".to_owned()] };
+    let places = Places { cwd: "/srv".to_owned(), folders: vec!["/srv/apps".to_owned()] };
     for report in reports {
         let imported = import(&corpus, &report, &places, &Settings::default());
         let counts = imported.counts;
