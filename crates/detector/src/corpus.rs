@@ -152,12 +152,6 @@ impl<'a> Corpus<'a> {
         first_of(file)..first_of(file + 1)
     }
 
-    /// The root of the document that an object is in.
-    pub(crate) fn document_root(&self, position: usize) -> Option<Node<'a>> {
-        let source = self.input_of(position).source.as_ref().ok()?;
-        source.root(self.object(position).document)
-    }
-
     /// Gives findings in one object, which no check of ours reported, their identity.
     pub fn identify(&self, position: usize, findings: Vec<Finding>) -> Vec<Found> {
         self.identity(position).identify(self.object(position), findings)

@@ -224,7 +224,7 @@ impl<'a> Ignores<'a> {
             Covers::Object(_) => true,
             Covers::Begins { range: None, .. } => false,
             Covers::Begins { range: Some(range), .. } => {
-                let root = self.corpus.document_root(position);
+                let root = self.corpus.document(position);
                 begins_within(range, root, object, found)
             }
             Covers::Configured(entry) => {

@@ -1,5 +1,6 @@
 //! What rules look at: an object, its pod spec, its containers.
 
+use crate::common::maps;
 use manifest::{Node, Path, Segment, Span};
 
 /// A Kubernetes object within a document.
@@ -286,7 +287,7 @@ impl<'a> Pod<'a> {
 
     /// The volumes that are maps, with their indexes.
     pub fn volumes(&self) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-        list(self.spec, "volumes")
+        maps(self.spec.get("volumes"))
     }
 
     /// A field of the pod's security context; null counts as absent.
@@ -339,17 +340,17 @@ impl<'a> Container<'a> {
 
     /// The environment entries that are maps, with their indexes.
     pub fn env(&self) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-        list(self.node, "env")
+        maps(self.node.get("env"))
     }
 
     /// The ports that are maps, with their indexes.
     pub fn ports(&self) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-        list(self.node, "ports")
+        maps(self.node.get("ports"))
     }
 
     /// The volume mounts that are maps, with their indexes.
     pub fn volume_mounts(&self) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-        list(self.node, "volumeMounts")
+        maps(self.node.get("volumeMounts"))
     }
 
     /// How messages name it: `container "web"`, `init container "setup"`.
@@ -370,15 +371,6 @@ fn path_of(keys: &[&str]) -> Path {
 fn extended(mut path: Path, keys: &[&str]) -> Path {
     path.0.extend(keys.iter().map(|key| Segment::Key((*key).to_owned())));
     path
-}
-
-fn list<'a>(map: Node<'a>, key: &str) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-    map.get(key)
-        .filter(|list| list.is_seq())
-        .into_iter()
-        .flat_map(Node::items)
-        .enumerate()
-        .filter(|(_, item)| item.is_map())
 }
 
 /// The text of the deepest part of the path that exists: the value when all of it does, else the

@@ -3,11 +3,14 @@
 use super::types::{self, Reading};
 use manifest::{Node, Path, Segment};
 use rules::{Object, Set};
+use std::sync::Arc;
 
 /// How kube-linter reads each object of a set.
 #[derive(Debug, Clone)]
 pub struct Readings {
-    of: Vec<Reading>,
+    of: Arc<[Reading]>,
+    /// The position of the object that is in an edited form, and how that reads.
+    edited: Option<(usize, Reading)>,
 }
 
 impl Readings {
@@ -31,15 +34,21 @@ impl Readings {
                 of[first..at].fill(Reading::Invalid);
             }
         }
-        Self { of }
+        Self { of: of.into(), edited: None }
     }
 
     /// The same, with one object in an edited form.
     #[must_use]
     pub fn replacing(&self, edited: &Object<'_>) -> Self {
-        let mut of = self.of.clone();
-        of[edited.position] = types::read(edited.root);
-        Self { of }
+        let edited = Some((edited.position, types::read(edited.root)));
+        Self { of: Arc::clone(&self.of), edited }
+    }
+
+    fn at(&self, position: usize) -> Reading {
+        match self.edited {
+            Some((edited, reading)) if edited == position => reading,
+            _ => self.of[position],
+        }
     }
 }
 
@@ -57,7 +66,7 @@ pub(super) type Diagnostics = Vec<(Path, String)>;
 
 impl<'s, 'a> Lint<'s, 'a> {
     pub(super) fn reading(&self, object: &Object<'_>) -> Reading {
-        self.readings.of[object.position]
+        self.readings.at(object.position)
     }
 
     /// Whether an object is of this group, version and kind, and decoded.
@@ -84,8 +93,9 @@ impl<'s, 'a> Lint<'s, 'a> {
         api_version: &'s str,
         kind: &'s str,
     ) -> impl Iterator<Item = &'s Object<'a>> {
-        let namespace = namespace(self.object);
-        self.anywhere(api_version, kind).filter(move |other| self::namespace(other) == namespace)
+        let group = api_version.split_once('/').map_or("", |(group, _)| group);
+        let found = self.set.of_kind_in(self.object, namespace(self.object), group, kind);
+        found.into_iter().filter(move |object| self.is(object, api_version, kind))
     }
 
     /// The pod template of an object, if it is decoded and has one.

@@ -17,7 +17,7 @@
 //!
 //! Not applicable: there is no automatic fix.
 
-use crate::common::rbac::{is_binding, subject_site, subjects};
+use crate::common::rbac::report_subject;
 use crate::{Check, Context, Object, Rule, Scope};
 use record::Severity;
 
@@ -38,17 +38,12 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
-    if !is_binding(object) {
-        return;
-    }
-    for (index, kind, name) in subjects(object) {
-        if kind == "ServiceAccount" && name == "default" {
-            cx.report(
-                subject_site(object, index, "name"),
-                "binding gives rights to the default service account",
-                "needs to know which workloads use the rights: give these an account of their own, \
+    report_subject(
+        object,
+        ("ServiceAccount", "default"),
+        cx,
+        "binding gives rights to the default service account",
+        "needs to know which workloads use the rights: give these an account of their own, \
                  and bind that",
-            );
-        }
-    }
+    );
 }

@@ -22,7 +22,7 @@
 //! Kubescape reports it with powerful roles only. Trivy misspells ClusterRoleBinding and so misses
 //! it.
 
-use crate::common::rbac::{is_binding, subject_site, subjects};
+use crate::common::rbac::report_subject;
 use crate::{Check, Context, Object, Rule, Scope};
 use record::Severity;
 
@@ -43,16 +43,11 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
-    if !is_binding(object) {
-        return;
-    }
-    for (index, kind, name) in subjects(object) {
-        if kind == "Group" && name == "system:authenticated" {
-            cx.report(
-                subject_site(object, index, "name"),
-                "binding serves system:authenticated: everybody who is logged in",
-                "needs to know who is meant: name the group, the users or the service accounts",
-            );
-        }
-    }
+    report_subject(
+        object,
+        ("Group", "system:authenticated"),
+        cx,
+        "binding serves system:authenticated: everybody who is logged in",
+        "needs to know who is meant: name the group, the users or the service accounts",
+    );
 }

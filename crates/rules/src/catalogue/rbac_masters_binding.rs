@@ -20,7 +20,7 @@
 //!
 //! Trivy misspells ClusterRoleBinding and so misses it.
 
-use crate::common::rbac::{is_binding, subject_site, subjects};
+use crate::common::rbac::report_subject;
 use crate::{Check, Context, Object, Rule, Scope};
 use record::Severity;
 
@@ -41,17 +41,12 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
-    if !is_binding(object) {
-        return;
-    }
-    for (index, kind, name) in subjects(object) {
-        if kind == "Group" && name == "system:masters" {
-            cx.report(
-                subject_site(object, index, "name"),
-                "binding serves system:masters, which may do everything anyway",
-                "needs to know who is meant: name a group of your own, and keep system:masters for \
+    report_subject(
+        object,
+        ("Group", "system:masters"),
+        cx,
+        "binding serves system:masters, which may do everything anyway",
+        "needs to know who is meant: name a group of your own, and keep system:masters for \
                  emergencies",
-            );
-        }
-    }
+    );
 }

@@ -4,6 +4,7 @@
 //! resources and verbs are lists of exact names, `*` stands for all, and `*/log` for the
 //! subresource `log` of every resource. A rule with `resourceNames` is narrowed to these objects.
 
+use super::maps;
 use crate::selector::Selector;
 use crate::{Context, Object, Parameter, Set, Site};
 use manifest::{Node, Path};
@@ -213,13 +214,24 @@ pub(crate) fn subjects<'a>(
     binding: &Object<'a>,
 ) -> impl Iterator<Item = (usize, &'a str, &'a str)> + use<'a> {
     let text = |node: Node<'a>, key: &str| node.get(key).and_then(Node::as_str).unwrap_or("");
-    subject_nodes(binding).map(move |(index, node)| (index, text(node, "kind"), text(node, "name")))
+    maps(binding.at(&["subjects"]))
+        .map(move |(index, node)| (index, text(node, "kind"), text(node, "name")))
 }
 
-fn subject_nodes<'a>(binding: &Object<'a>) -> impl Iterator<Item = (usize, Node<'a>)> + use<'a> {
-    let subjects = binding.at(&["subjects"]).filter(|subjects| subjects.is_seq());
-    let items = subjects.into_iter().flat_map(Node::items).enumerate();
-    items.filter(|(_, subject)| subject.is_map())
+/// Reports a binding wherever it serves this subject.
+pub(crate) fn report_subject(
+    binding: &Object<'_>,
+    subject: (&str, &str),
+    cx: &mut Context<'_, '_>,
+    message: &str,
+    advice: &str,
+) {
+    if !is_binding(binding) {
+        return;
+    }
+    for (index, ..) in subjects(binding).filter(|(_, kind, name)| (*kind, *name) == subject) {
+        cx.report(subject_site(binding, index, "name"), message, advice);
+    }
 }
 
 /// The place of a field of a subject.
@@ -238,7 +250,7 @@ pub(crate) fn accounts<'a>(
     object: &Object<'a>,
 ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
     let own = object.namespace.unwrap_or("");
-    let subjects = is_any_binding(object).then(|| subject_nodes(object));
+    let subjects = is_any_binding(object).then(|| maps(object.at(&["subjects"])));
     subjects.into_iter().flatten().filter_map(move |(_, subject)| {
         let text = |key: &str| subject.get(key).and_then(Node::as_str).filter(|t| !t.is_empty());
         let namespace = text("namespace").unwrap_or(own);
