@@ -10,7 +10,9 @@ mod files;
 mod gates;
 mod judge;
 mod rescan;
+mod server;
 
 pub use files::{FileEdits, file_edits};
 pub use judge::{Accepted, FindingVerdict, GateSet, Judge, Judged, ObjectVerdict};
 pub use rescan::{Patched, Rescan, Rescanned};
+pub use server::{Answer, ApiServer, Refusal, Refused};
