@@ -243,6 +243,7 @@ impl Proving {
             unselected: &self.unselected,
             gates: &self.gates,
             timings: self.timings,
+            server: None,
             rescan: None,
         }
     }

@@ -16,7 +16,9 @@ pub use io::{Format, ReadError, read_records, write_records};
 pub use patch::{Patch, Provenance, ValueSource};
 pub use policy_id::canonical_policy_id;
 pub use ranking::{QueueItem, QueueState, RiskScore, ScheduleEntry};
-pub use verdict::{Gate, GateOutcome, GateResult, Outcome, Status, Verdict};
+pub use verdict::{
+    Cause, Effect, Gate, GateOutcome, GateResult, Outcome, ServerReport, Status, Verdict,
+};
 
 pub use json_patch::PatchOperation;
 

@@ -56,6 +56,114 @@ pub enum GateOutcome {
     Unavailable,
 }
 
+/// Why the gate `server` did not pass, or could not judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub enum Cause {
+    /// The server refuses the patched object as not valid, and took the object before.
+    PatchRejected,
+    /// Admission denies the patched object, and not the object before.
+    AdmissionDenied,
+    /// The patch changes what cannot be changed in place: the object would have to be made anew.
+    Immutable,
+    /// The server refuses the object without the patch just the same.
+    RejectedBefore,
+    /// The server does not serve the kind, or not in this version.
+    UnknownKind,
+    /// The server lacks the CustomResourceDefinition.
+    MissingCrd,
+    /// The server lacks the namespace.
+    MissingNamespace,
+    /// Another field manager owns a field that the object says otherwise.
+    Conflict,
+    /// The server does not know the credential, or it has expired.
+    Unauthorized,
+    /// The credential may not do this.
+    Forbidden,
+    /// An admission webhook did not answer, or cannot take part in a dry-run.
+    WebhookFailed,
+    /// The server did not answer.
+    NoAnswer,
+}
+
+impl Cause {
+    /// The kebab-case name used in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PatchRejected => "patch-rejected",
+            Self::AdmissionDenied => "admission-denied",
+            Self::Immutable => "immutable",
+            Self::RejectedBefore => "rejected-before",
+            Self::UnknownKind => "unknown-kind",
+            Self::MissingCrd => "missing-crd",
+            Self::MissingNamespace => "missing-namespace",
+            Self::Conflict => "conflict",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::WebhookFailed => "webhook-failed",
+            Self::NoAnswer => "no-answer",
+        }
+    }
+}
+
+/// What a patch changes of what runs, as a server sees it: by comparing what it would store before
+/// and after, with all defaults filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub enum Effect {
+    /// The stored object is the same: the patch is proven not to change what runs.
+    Unchanged,
+    /// The object changes, its pod template does not, if it has one: no pod restarts.
+    NoRestart,
+    /// The pod template changes, but only for pods that are made from now on.
+    NextPods,
+    /// The pod template changes: the workload's pods will restart.
+    Restart,
+    /// The pods of this kind cannot be changed in place: the object has to be made anew.
+    Recreate,
+}
+
+impl Effect {
+    /// All effects, the mildest first.
+    pub const ALL: [Self; 5] =
+        [Self::Unchanged, Self::NoRestart, Self::NextPods, Self::Restart, Self::Recreate];
+
+    /// The kebab-case name used in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::NoRestart => "no-restart",
+            Self::NextPods => "next-pods",
+            Self::Restart => "restart",
+            Self::Recreate => "recreate",
+        }
+    }
+}
+
+/// What an API server said of a patch, beside the outcome of the gate `server`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct ServerReport {
+    /// Why it did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// The policy, webhook or admission plugin that denied it or failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// What the patch changes of what runs; absent when it did not pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// What admission holds against the workload's pods before the patch, at the Pod Security
+    /// level that was chosen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pods_denied_before: Vec<String>,
+    /// What it still holds against them after the patch; never anything new, or the gate fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pods_denied_after: Vec<String>,
+}
+
 /// One gate's answer for one patch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
@@ -71,6 +179,16 @@ pub struct GateResult {
     /// same bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub microseconds: Option<u64>,
+    /// What the API server said; only of the gate `server`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Box<ServerReport>>,
+}
+
+impl GateResult {
+    /// A result without time or report.
+    pub fn new(gate: Gate, outcome: GateOutcome, reason: Option<String>) -> Self {
+        Self { gate, outcome, reason, microseconds: None, server: None }
+    }
 }
 
 /// The verdict on one patch.

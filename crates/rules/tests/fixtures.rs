@@ -69,6 +69,7 @@ fn judge<T>(
         unselected: &every,
         gates: &GateSet::default(),
         timings: false,
+        server: None,
         rescan: None,
     };
     let found: Vec<Vec<Found>> =

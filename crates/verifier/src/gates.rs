@@ -1,11 +1,12 @@
 use crate::allowed;
 use crate::judge::Judge;
+use crate::server::Subject;
 use detector::{Fingerprint, Found};
 use json_patch::PatchOperation;
 use jsonptr::PointerBuf;
 use manifest::Edit;
 use proposer::Composition;
-use record::{Gate, GateOutcome, GateResult};
+use record::{Cause, Effect, Gate, GateOutcome, GateResult};
 use rules::{Finding, Object, Rule, Scope, Set};
 use schema::{Fault, Outcome, Schemas};
 use serde_json::Value;
@@ -60,6 +61,15 @@ impl Attempt {
 }
 
 impl Attempt {
+    /// Whether the server could not judge, for a reason that no fix less would change.
+    pub(crate) fn is_beyond_the_server(&self) -> bool {
+        let server = self.joint.iter().find(|gate| gate.gate == Gate::Server);
+        server.is_some_and(|gate| {
+            let conflict = gate.server.as_ref().and_then(|report| report.cause);
+            gate.outcome == GateOutcome::Unavailable && conflict != Some(Cause::Conflict)
+        })
+    }
+
     /// The gates after `patch`, as they stand for all findings together.
     pub(crate) fn worst_gates(&self) -> Vec<GateResult> {
         self.gates_of(self.still_found.keys().next().copied().unwrap_or(0))
@@ -107,7 +117,7 @@ impl<'j, 'f> Gates<'j, 'f> {
     fn timed(&self, gate: Gate, judgement: impl FnOnce() -> GateResult) -> GateResult {
         if !self.judge.gates.contains(gate) {
             let reason = Some("switched off".to_owned());
-            return GateResult { gate, outcome: GateOutcome::Skipped, reason, microseconds: None };
+            return GateResult::new(gate, GateOutcome::Skipped, reason);
         }
         let start = self.judge.timings.then(Instant::now);
         let mut result = judgement();
@@ -162,6 +172,18 @@ impl<'j, 'f> Gates<'j, 'f> {
     }
 
     fn judge_composition(&self, composition: Composition) -> Attempt {
+        let mut attempt = self.judge_offline(composition);
+        if self.judge.gates.contains(Gate::Server) {
+            let result = match attempt.passed() {
+                true => self.server(&attempt.composition.operations),
+                false => skipped(Gate::Server),
+            };
+            attempt.joint.push(result);
+        }
+        attempt
+    }
+
+    fn judge_offline(&self, composition: Composition) -> Attempt {
         let mut attempt = Attempt {
             composition,
             edit: None,
@@ -204,6 +226,40 @@ impl<'j, 'f> Gates<'j, 'f> {
         attempt.joint.push(self.schema(&patched));
         attempt.edit = Some(edit);
         attempt
+    }
+
+    /// The gate that asks a real API server. It runs last: it takes longest.
+    fn server(&self, operations: &[PatchOperation]) -> GateResult {
+        let Some(trials) = self.judge.server else {
+            let reason = Some("there is no API server to ask: see --server".to_owned());
+            return GateResult::new(Gate::Server, GateOutcome::Unavailable, reason);
+        };
+        self.timed(Gate::Server, || match self.before_and_after(operations) {
+            Ok((before, after)) => trials.judge(&self.subject(), &before, &after),
+            Err(reason) => result(Gate::Server, Err(reason)),
+        })
+    }
+
+    /// What these operations, which every gate accepts, change of what runs.
+    pub(crate) fn effect(&self, operations: &[PatchOperation]) -> Option<Effect> {
+        let (before, after) = self.before_and_after(operations).ok()?;
+        self.judge.server?.effect(&self.subject(), &before, &after)
+    }
+
+    fn subject(&self) -> Subject<'j> {
+        let object = self.object();
+        let pod = object.pod.as_ref().map(|pod| pod.keys);
+        Subject { position: self.position, kind: object.kind, pod }
+    }
+
+    /// The object, without and with the patch.
+    fn before_and_after(&self, operations: &[PatchOperation]) -> Result<(Value, Value), String> {
+        let patched = self.apply(operations)?;
+        let prefix = self.object().prefix();
+        match (self.document.pointer(&prefix), patched.pointer(&prefix)) {
+            (Some(before), Some(after)) => Ok((before.clone(), after.clone())),
+            _ => Err("the patch removes the object".to_owned()),
+        }
     }
 
     fn edit(&self, operations: &[PatchOperation], patched: &Value) -> Result<Edit, String> {
@@ -428,14 +484,9 @@ fn result(gate: Gate, judgement: Result<(), String>) -> GateResult {
         Ok(()) => (GateOutcome::Passed, None),
         Err(reason) => (GateOutcome::Failed, Some(reason)),
     };
-    GateResult { gate, outcome, reason, microseconds: None }
+    GateResult::new(gate, outcome, reason)
 }
 
 fn skipped(gate: Gate) -> GateResult {
-    GateResult {
-        gate,
-        outcome: GateOutcome::Skipped,
-        reason: Some("an earlier gate failed".to_owned()),
-        microseconds: None,
-    }
+    GateResult::new(gate, GateOutcome::Skipped, Some("an earlier gate failed".to_owned()))
 }

@@ -1,9 +1,10 @@
 use crate::gates::{Attempt, Gates};
 use crate::rescan::{Rescan, rescan};
+use crate::server::Trials;
 use detector::{Corpus, Found, Sifted};
 use json_patch::PatchOperation;
 use proposer::Proposal;
-use record::{Applicability, Gate, GateOutcome, GateResult, Provenance, Status};
+use record::{Applicability, Effect, Gate, GateOutcome, GateResult, Provenance, Status};
 use rules::{Finding, Rule, Settings};
 use schema::Schemas;
 use std::collections::BTreeSet;
@@ -24,6 +25,13 @@ impl GateSet {
         let mut gates = Self::default();
         gates.0.retain(|gate| !disabled.contains(gate));
         gates
+    }
+
+    /// The same set and `server`: with it, the profile `cluster`.
+    #[must_use]
+    pub fn with_server(mut self) -> Self {
+        self.0.insert(Gate::Server);
+        self
     }
 
     /// The same set and `rescan`, which design and users call the profile `strict`.
@@ -67,6 +75,8 @@ pub struct Judge<'a> {
     pub gates: &'a GateSet,
     /// Whether gates note the time they take.
     pub timings: bool,
+    /// Asks an API server, for the gate `server`.
+    pub server: Option<&'a Trials<'a>>,
     /// Runs outside scanners again, for the gate `rescan`.
     pub rescan: Option<&'a dyn Rescan>,
 }
@@ -134,6 +144,9 @@ impl Judge<'_> {
         let allowed = self.patch_gate(&gates, &candidates, found, &mut verdicts);
         let attempt = self.joint(&gates, allowed, &mut verdicts);
         let accepted = attempt.and_then(|attempt| settle(attempt, &mut verdicts));
+        if let Some(accepted) = &accepted {
+            effect_of_safe(&gates, object, &findings, accepted, &mut verdicts);
+        }
         ObjectVerdict { findings: verdicts, accepted }
     }
 
@@ -232,6 +245,15 @@ impl Judge<'_> {
         if attempt.passed() {
             return Some(attempt);
         }
+        if attempt.is_beyond_the_server() {
+            withhold(&attempt, verdicts);
+            for index in &attempt.composition.included {
+                let verdict = &mut verdicts[*index];
+                let first = std::mem::take(&mut verdict.gates);
+                reject(verdict, first.into_iter().chain(attempt.gates_of(*index)).collect());
+            }
+            return None;
+        }
         // Find out who is to blame: add one fix after the other to those that are good together.
         // Fixes that need others come last, so that what they need is in place.
         let mut order = allowed;
@@ -269,8 +291,41 @@ fn reject(verdict: &mut FindingVerdict, gates: Vec<GateResult>) {
     verdict.gates = gates;
 }
 
-/// Writes the outcome of a joint patch that passed into the verdicts of its findings.
-fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted> {
+/// The server saw the joint patch. What the safe fixes among others do by themselves is asked again:
+/// people want to know what `--fix` alone would do to what runs.
+fn effect_of_safe(
+    gates: &Gates<'_, '_>,
+    object: &rules::Object<'_>,
+    findings: &[&Finding],
+    accepted: &Accepted,
+    verdicts: &mut [FindingVerdict],
+) {
+    let is_safe = |index: &usize| {
+        let proposal = verdicts[*index].proposal.as_ref();
+        proposal.is_some_and(|proposal| proposal.applicability == Applicability::Safe)
+    };
+    let safe: Vec<usize> = accepted.included.iter().copied().filter(is_safe).collect();
+    let server = |gate: &&mut GateResult| gate.gate == Gate::Server;
+    let joint = safe.first().and_then(|index| {
+        let gate = verdicts[*index].gates.iter().find(|gate| gate.gate == Gate::Server);
+        gate?.server.as_ref()?.effect
+    });
+    // A joint patch that changes nothing has no part that does.
+    if safe.len() == accepted.included.len() || matches!(joint, None | Some(Effect::Unchanged)) {
+        return;
+    }
+    let alone: Vec<&Finding> = safe.iter().map(|index| findings[*index]).collect();
+    let effect = gates.effect(&proposer::compose(object, &alone).operations);
+    for index in safe {
+        let gate = verdicts[index].gates.iter_mut().find(server);
+        if let Some(report) = gate.and_then(|gate| gate.server.as_mut()) {
+            report.effect = effect;
+        }
+    }
+}
+
+/// Marks the findings whose fixes do not go together with the others.
+fn withhold(attempt: &Attempt, verdicts: &mut [FindingVerdict]) {
     for (index, reason) in &attempt.composition.withheld {
         let verdict = &mut verdicts[*index];
         if verdict.status == Status::Accepted {
@@ -279,6 +334,11 @@ fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted>
             verdict.gates.clear();
         }
     }
+}
+
+/// Writes the outcome of a joint patch that passed into the verdicts of its findings.
+fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted> {
+    withhold(&attempt, verdicts);
     for index in &attempt.composition.included {
         let gates = attempt.gates_of(*index);
         verdicts[*index].gates.extend(gates);

@@ -15,4 +15,4 @@ mod server;
 pub use files::{FileEdits, file_edits};
 pub use judge::{Accepted, FindingVerdict, GateSet, Judge, Judged, ObjectVerdict};
 pub use rescan::{Patched, Rescan, Rescanned};
-pub use server::{Answer, ApiServer, Refusal, Refused};
+pub use server::{Answer, ApiServer, Refusal, Refused, Trials};

@@ -46,12 +46,7 @@ pub(crate) fn rescan(
     edit: Option<&Edit>,
     targets: &[Found],
 ) -> GateResult {
-    let result = |outcome, reason: Option<String>| GateResult {
-        gate: Gate::Rescan,
-        outcome,
-        reason,
-        microseconds: None,
-    };
+    let result = |outcome, reason| GateResult::new(Gate::Rescan, outcome, reason);
     let bad = |r: &GateResult| matches!(r.outcome, GateOutcome::Failed | GateOutcome::Unavailable);
     let Some(edit) = edit.filter(|_| !results.iter().any(bad)) else {
         return result(GateOutcome::Skipped, Some("an earlier gate failed".to_owned()));

@@ -1,7 +1,10 @@
 //! The gate `server`: would a real API server take the patched object? Asking is for the edge;
 //! here is only what its answers mean.
 
-use serde_json::Value;
+use record::{Cause, Effect, Gate, GateOutcome, GateResult, ServerReport};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::sync::OnceLock;
 
 /// An API server that is asked by dry-run: nothing that it is asked stays.
 pub trait ApiServer: Sync {
@@ -38,11 +41,13 @@ pub struct Refusal {
     pub policy: Option<String>,
 }
 
-/// Kinds of refusals. Only the first two judge the object; the others say that it was not judged.
+/// Kinds of refusals. The first three judge the object; the others say that it was not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Not valid: unknown fields, wrong values, a change of an immutable field.
+    /// Not valid: unknown fields, wrong values.
     Invalid,
+    /// The object lives already, and what it says otherwise cannot be changed in place.
+    Immutable,
     /// Denied by admission.
     Denied,
     /// The server does not serve this version of the kind, or no such kind.
@@ -61,4 +66,325 @@ pub enum Refused {
     Webhook,
     /// No answer: unreachable, too slow, overloaded or broken, after every retry.
     NoAnswer,
+}
+
+impl Refused {
+    /// Whether the server looked at the object and found it bad.
+    fn is_a_judgement(self) -> bool {
+        matches!(self, Self::Invalid | Self::Immutable | Self::Denied)
+    }
+
+    /// Whether another object of the same kind and place would be refused the same way, or could
+    /// be: a patch has nothing to do with it unless it changes these.
+    fn is_of_the_place(self) -> bool {
+        matches!(self, Self::UnknownKind | Self::MissingCrd | Self::MissingNamespace)
+    }
+
+    /// The cause, where the control has no say in it.
+    fn cause(self) -> Cause {
+        match self {
+            Self::Invalid => Cause::PatchRejected,
+            Self::Immutable => Cause::Immutable,
+            Self::Denied => Cause::AdmissionDenied,
+            Self::UnknownKind => Cause::UnknownKind,
+            Self::MissingCrd => Cause::MissingCrd,
+            Self::MissingNamespace => Cause::MissingNamespace,
+            Self::Conflict => Cause::Conflict,
+            Self::Unauthorized => Cause::Unauthorized,
+            Self::Forbidden => Cause::Forbidden,
+            Self::Webhook => Cause::WebhookFailed,
+            Self::NoAnswer => Cause::NoAnswer,
+        }
+    }
+}
+
+/// A server, and what it says to the objects before any patch: each is asked once, however many
+/// patches it gets.
+pub struct Trials<'s> {
+    server: &'s dyn ApiServer,
+    controls: Vec<OnceLock<Control>>,
+}
+
+/// What the server says to an object without the patch.
+struct Control {
+    object: Result<Stored, Refusal>,
+    /// The same of its pods; absent when the kind has none, or the object was not taken.
+    pods: Option<Result<(), Refusal>>,
+}
+
+/// What a server would store, in so far as it can be compared.
+#[derive(PartialEq, Eq)]
+struct Stored {
+    whole: [u8; 32],
+    /// What the pods are made from; absent when the kind has none.
+    template: Option<[u8; 32]>,
+}
+
+/// An object of the set: which, and where its pods are described.
+pub(crate) struct Subject<'o> {
+    pub(crate) position: usize,
+    pub(crate) kind: &'o str,
+    /// Keys to the pod spec.
+    pub(crate) pod: Option<&'static [&'static str]>,
+}
+
+impl<'s> Trials<'s> {
+    /// For so many objects.
+    pub fn new(server: &'s dyn ApiServer, objects: usize) -> Self {
+        Self { server, controls: (0..objects).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The gate `server` for one object before and after a patch.
+    pub(crate) fn judge(&self, subject: &Subject<'_>, before: &Value, after: &Value) -> GateResult {
+        let answer = match self.server.apply(after) {
+            Answer::Accepted(object) => Ok(Stored::new(*object, after, subject)),
+            Answer::Refused(refusal) => Err(refusal),
+        };
+        let after_pods = match &answer {
+            Ok(_) => self.pods(subject, after),
+            Err(_) => None,
+        };
+        // Whoever does not answer now need not be asked about the object as it was.
+        if let Err(refusal) = &answer
+            && !(refusal.kind.is_a_judgement() || refusal.kind.is_of_the_place())
+        {
+            return unavailable(refusal.kind.cause(), refusal);
+        }
+        let control = self.control(subject, before);
+        match answer {
+            Err(refusal) => refused(&refusal, control),
+            Ok(after) => accepted(subject, before, control, &after, after_pods.as_ref()),
+        }
+    }
+
+    /// What a patch changes of what runs; `None` when the server does not take it.
+    pub(crate) fn effect(
+        &self,
+        subject: &Subject<'_>,
+        before: &Value,
+        after: &Value,
+    ) -> Option<Effect> {
+        let Answer::Accepted(object) = self.server.apply(after) else { return None };
+        let after = Stored::new(*object, after, subject);
+        self.control(subject, before).effect(subject, before, &after)
+    }
+
+    fn control(&self, subject: &Subject<'_>, before: &Value) -> &Control {
+        self.controls[subject.position].get_or_init(|| match self.server.apply(before) {
+            Answer::Refused(refusal) => Control { object: Err(refusal), pods: None },
+            Answer::Accepted(object) => Control {
+                object: Ok(Stored::new(*object, before, subject)),
+                pods: self.pods(subject, before),
+            },
+        })
+    }
+
+    fn pods(&self, subject: &Subject<'_>, object: &Value) -> Option<Result<(), Refusal>> {
+        let pod = pod_of(object, subject.pod?)?;
+        Some(match self.server.create_pod(&pod) {
+            Answer::Accepted(_) => Ok(()),
+            Answer::Refused(refusal) => Err(refusal),
+        })
+    }
+}
+
+impl Control {
+    fn effect(&self, subject: &Subject<'_>, manifest: &Value, after: &Stored) -> Option<Effect> {
+        let before = self.object.as_ref().ok()?;
+        Some(if before == after {
+            Effect::Unchanged
+        } else if before.template == after.template {
+            Effect::NoRestart
+        } else {
+            on_new_template(subject.kind, manifest)
+        })
+    }
+}
+
+/// What a new pod template does to the pods that run.
+fn on_new_template(kind: &str, manifest: &Value) -> Effect {
+    let strategy = manifest.pointer("/spec/updateStrategy/type");
+    match kind {
+        "Pod" | "Job" => Effect::Recreate,
+        "ReplicaSet" | "ReplicationController" | "CronJob" | "PodTemplate" => Effect::NextPods,
+        _ if strategy == Some(&json!("OnDelete")) => Effect::NextPods,
+        _ => Effect::Restart,
+    }
+}
+
+/// The server does not take the patched object.
+fn refused(refusal: &Refusal, control: &Control) -> GateResult {
+    match &control.object {
+        Ok(_) => failed(refusal.kind.cause(), refusal),
+        Err(before) if refusal.kind.is_of_the_place() && before.kind == refusal.kind => {
+            unavailable(refusal.kind.cause(), refusal)
+        }
+        Err(before) if !before.kind.is_a_judgement() && before.kind != refusal.kind => {
+            unavailable(before.kind.cause(), before)
+        }
+        Err(before) => match new_complaint(before, refusal) {
+            Some(complaint) => {
+                let refusal = Refusal { message: complaint.to_owned(), ..refusal.clone() };
+                failed(refusal.kind.cause(), &refusal)
+            }
+            None => unavailable(Cause::RejectedBefore, before),
+        },
+    }
+}
+
+/// A complaint that was not there before; `None` also when they cannot be compared, because the
+/// server stopped at another stage.
+fn new_complaint<'r>(before: &Refusal, after: &'r Refusal) -> Option<&'r str> {
+    let comparable = before.kind == after.kind && !before.complaints.is_empty();
+    let mut complaints = after.complaints.iter().filter(|_| comparable);
+    complaints.find(|complaint| !before.complaints.contains(complaint)).map(String::as_str)
+}
+
+/// The server takes the patched object; its pods may be another matter.
+fn accepted(
+    subject: &Subject<'_>,
+    manifest: &Value,
+    control: &Control,
+    after: &Stored,
+    pods: Option<&Result<(), Refusal>>,
+) -> GateResult {
+    let both = [control.pods.as_ref(), pods];
+    let refusals = both.into_iter().flatten().filter_map(|pods| pods.as_ref().err());
+    if let Some(refusal) = refusals.into_iter().find(|refusal| !refusal.kind.is_a_judgement()) {
+        return unavailable(refusal.kind.cause(), refusal);
+    }
+    let [pods_denied_before, pods_denied_after] = both.map(|pods| match pods {
+        Some(Err(refusal)) => complaints(refusal),
+        _ => Vec::new(),
+    });
+    if let (Some(_), Some(Err(refusal))) = (&control.pods, pods)
+        && let Some(new) = pods_denied_after.iter().find(|now| !pods_denied_before.contains(now))
+    {
+        let message = format!("the pods are refused: {new}");
+        return failed(refusal.kind.cause(), &Refusal { message, ..refusal.clone() });
+    }
+    let effect = control.effect(subject, manifest, after);
+    let said =
+        ServerReport { effect, pods_denied_before, pods_denied_after, ..ServerReport::default() };
+    report(GateOutcome::Passed, None, said)
+}
+
+fn complaints(refusal: &Refusal) -> Vec<String> {
+    match refusal.complaints.is_empty() {
+        true => vec![refusal.message.clone()],
+        false => refusal.complaints.clone(),
+    }
+}
+
+fn failed(cause: Cause, refusal: &Refusal) -> GateResult {
+    refusal_result(GateOutcome::Failed, cause, refusal)
+}
+
+/// The patch was not judged. Not a pass.
+fn unavailable(cause: Cause, refusal: &Refusal) -> GateResult {
+    refusal_result(GateOutcome::Unavailable, cause, refusal)
+}
+
+fn refusal_result(outcome: GateOutcome, cause: Cause, refusal: &Refusal) -> GateResult {
+    let reason = format!("{}: {}", cause.as_str(), refusal.message);
+    let policy = refusal.policy.clone();
+    report(
+        outcome,
+        Some(reason),
+        ServerReport { cause: Some(cause), policy, ..ServerReport::default() },
+    )
+}
+
+fn report(outcome: GateOutcome, reason: Option<String>, report: ServerReport) -> GateResult {
+    GateResult { server: Some(Box::new(report)), ..GateResult::new(Gate::Server, outcome, reason) }
+}
+
+/// The pod that a workload would make.
+fn pod_of(object: &Value, keys: &[&str]) -> Option<Value> {
+    let (_, holder) = keys.split_last()?;
+    let holder = at(object, holder)?;
+    let mut metadata = match &holder["metadata"] {
+        Value::Object(map) => map.clone(),
+        _ => serde_json::Map::new(),
+    };
+    if let Some(namespace) = object["metadata"]["namespace"].as_str() {
+        metadata.insert("namespace".to_owned(), namespace.into());
+    }
+    Some(json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": holder["spec"],
+    }))
+}
+
+fn at<'v>(value: &'v Value, keys: &[&str]) -> Option<&'v Value> {
+    keys.iter().try_fold(value, |value, key| value.get(key))
+}
+
+impl Stored {
+    /// Leaves out what the server makes up anew for every request.
+    fn new(mut object: Value, manifest: &Value, subject: &Subject<'_>) -> Self {
+        let uid = object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        if let Some(fields) = object.as_object_mut() {
+            fields.remove("status");
+        }
+        let made_up = [
+            "managedFields",
+            "uid",
+            "creationTimestamp",
+            "resourceVersion",
+            "generation",
+            "selfLink",
+        ];
+        let unnamed = manifest["metadata"]["name"].is_null().then_some("name");
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            made_up.into_iter().chain(unnamed).for_each(|key| drop(metadata.remove(key)));
+        }
+        if subject.kind == "Service" {
+            forget_allocated(&mut object, manifest);
+        }
+        forget_random(&mut object, &uid);
+        let template = subject.pod.map(|keys| match keys {
+            // A pod's labels can change in place.
+            ["spec"] => digest(&object["spec"]),
+            [holder @ .., _] => digest(at(&object, holder).unwrap_or(&Value::Null)),
+            [] => digest(&object),
+        });
+        Self { whole: digest(&object), template }
+    }
+}
+
+fn digest(value: &Value) -> [u8; 32] {
+    Sha256::digest(value.to_string()).into()
+}
+
+/// Addresses and ports that the server chose because the manifest does not.
+fn forget_allocated(service: &mut Value, manifest: &Value) {
+    let Some(spec) = service["spec"].as_object_mut() else { return };
+    for key in ["clusterIP", "clusterIPs", "healthCheckNodePort"] {
+        if manifest["spec"][key].is_null() {
+            spec.remove(key);
+        }
+    }
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for (index, port) in ports.into_iter().flatten().enumerate() {
+        if let Some(port) = port.as_object_mut()
+            && manifest["spec"]["ports"][index]["nodePort"].is_null()
+        {
+            port.remove("nodePort");
+        }
+    }
+}
+
+/// A Job's labels and selector hold its new uid, and a pod's token volume has a random name.
+fn forget_random(value: &mut Value, uid: &str) {
+    const TOKEN: &str = "kube-api-access-";
+    match value {
+        Value::String(text) if !uid.is_empty() && text == uid => text.clear(),
+        Value::String(text) if text.starts_with(TOKEN) => text.truncate(TOKEN.len()),
+        Value::Array(items) => items.iter_mut().for_each(|item| forget_random(item, uid)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| forget_random(field, uid)),
+        _ => {}
+    }
 }

@@ -42,6 +42,7 @@ fn reason(neighbour: &str) -> String {
         unselected: &rules,
         gates: &GateSet::without(&[Gate::Patch]),
         timings: false,
+        server: None,
         rescan: None,
     };
     let patch: Patch = serde_json::from_value(json!([

@@ -242,12 +242,7 @@ fn verdict_for(
 }
 
 fn unavailable(reason: &str) -> GateResult {
-    GateResult {
-        gate: Gate::Patch,
-        outcome: GateOutcome::Unavailable,
-        reason: Some(reason.to_owned()),
-        microseconds: None,
-    }
+    GateResult::new(Gate::Patch, GateOutcome::Unavailable, Some(reason.to_owned()))
 }
 
 /// Detections to risk scores.
