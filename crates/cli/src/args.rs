@@ -173,6 +173,8 @@ pub(crate) struct Check {
     /// How findings are written
     #[arg(long, value_enum, default_value = "full", value_name = "FORMAT")]
     pub(crate) output_format: OutputFormat,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -223,12 +225,14 @@ pub(crate) struct Run {
     /// Folder for all records; created when missing
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Gates not to run: patch, edit, policy, regression, schema
+    /// Gates not to run: patch, edit, policy, regression, schema, server
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     pub(crate) disable_gate: Vec<String>,
     /// Note the time of each gate; the outputs then differ from run to run
     #[arg(long)]
     pub(crate) timings: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -284,6 +288,29 @@ pub(crate) struct ScannerArgs {
     pub(crate) scanner_report: Option<PathBuf>,
 }
 
+/// The API server that must accept every fix. The command line alone says which: a configuration
+/// file that comes with the manifests must not make the tool call a cluster.
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// API server that must accept every fix in a dry-run: off, ephemeral[=1.N] (one of its own, on
+    /// loopback), or kubeconfig[=CONTEXT]
+    #[arg(long, value_name = "SERVER", default_value = "off")]
+    pub(crate) server: cluster::Choice,
+    /// Manifests to create on the server first, for real: namespaces, custom resource definitions,
+    /// accounts, policies. An ephemeral server gets these from the inputs too
+    #[arg(long, value_name = "DIR", value_delimiter = ',')]
+    pub(crate) seed: Vec<PathBuf>,
+    /// Seconds that the server may take for one answer
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) server_timeout: u64,
+    /// Requests to the server at the same time
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub(crate) server_concurrency: usize,
+    /// Judge fields that another field manager owns as if they were ours
+    #[arg(long)]
+    pub(crate) force_conflicts: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Propose {
     /// Detections, ours or the reference's
@@ -321,15 +348,18 @@ pub(crate) struct Verify {
     /// At most so many patches
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Gates not to run: patch, edit, policy, regression, schema
+    /// Gates not to run: patch, edit, policy, regression, schema, server, rescan
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     pub(crate) disable_gate: Vec<String>,
     /// Note the time of each gate; the output then differs from run to run
     #[arg(long)]
     pub(crate) timings: bool,
-    /// offline, or strict: the scanner that reported a finding must report it no more
-    #[arg(long, default_value = "offline", value_parser = ["offline", "strict"])]
-    pub(crate) gates_profile: String,
+    /// offline; cluster: an API server must accept the patch; strict: and the scanner that reported
+    /// the finding must report it no more. By default offline, or cluster with --server
+    #[arg(long, value_parser = ["offline", "cluster", "strict"])]
+    pub(crate) gates_profile: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) scanners: ScannerArgs,
 }

@@ -2,9 +2,10 @@
 
 use crate::counting;
 use crate::inputs::Inputs;
+use crate::server::Connected;
 use crate::session::{Proving, Session};
 use detector::{Corpus, Filters, Input, Sieve};
-use record::Applicability;
+use record::{Applicability, Effect, Gate, GateOutcome, GateResult};
 use review::diagnostics::InputError;
 use std::collections::{BTreeMap, BTreeSet};
 use verifier::{GateSet, ObjectVerdict};
@@ -24,6 +25,10 @@ pub(crate) struct Fixed {
     pub(crate) cured: usize,
     /// Edits that could not be brought together, as `(path, reason)`.
     pub(crate) refused: Vec<(String, String)>,
+    /// Objects that were changed, by what that changes of what runs, as an API server says.
+    pub(crate) effects: BTreeMap<Effect, usize>,
+    /// Fixes that were left out because of the API server, by the reason.
+    pub(crate) not_taken: BTreeMap<String, usize>,
     /// What is to be said of ignores and baseline, before anything was fixed.
     pub(crate) notices: Vec<InputError>,
 }
@@ -35,15 +40,22 @@ pub(crate) fn fix(
     filters: &Filters,
     inputs: &mut Inputs,
     max: Applicability,
-) -> Fixed {
+    server: Option<&Connected>,
+) -> anyhow::Result<Fixed> {
     let mut fixed = Fixed::default();
     let mut dirty: Option<BTreeSet<usize>> = None;
     for _ in 0..MAX_ROUNDS {
-        let round = fix_once(session, filters, inputs, max, dirty.as_ref());
+        let round = fix_once(session, filters, inputs, max, dirty.as_ref(), server)?;
         if dirty.is_none() {
             fixed.notices = round.notices;
         }
         fixed.refused.extend(round.refused);
+        if fixed.not_taken.is_empty() {
+            fixed.not_taken = round.not_taken;
+        }
+        for (effect, count) in round.effects {
+            *fixed.effects.entry(effect).or_default() += count;
+        }
         if round.texts.is_empty() {
             break;
         }
@@ -59,7 +71,7 @@ pub(crate) fn fix(
         }
         fixed.texts.extend(round.texts);
     }
-    fixed
+    Ok(fixed)
 }
 
 fn fix_once(
@@ -68,11 +80,16 @@ fn fix_once(
     inputs: &Inputs,
     max: Applicability,
     dirty: Option<&BTreeSet<usize>>,
-) -> Fixed {
+    server: Option<&Connected>,
+) -> anyhow::Result<Fixed> {
     let files = &inputs.files;
     let corpus = session.corpus(files);
     let sieve = Sieve::new(&corpus, filters);
-    let proving = Proving::new(session, &corpus, GateSet::default(), false);
+    let gates = match server {
+        Some(_) => GateSet::default().with(Gate::Server),
+        None => GateSet::default(),
+    };
+    let proving = Proving::new(session, &corpus, gates, false, server)?;
     let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
@@ -82,7 +99,27 @@ fn fix_once(
         None => counting::notices(session, inputs, &sieve, &tally),
         Some(_) => Vec::new(),
     };
-    Fixed { notices, ..texts(&corpus, files, &verdicts) }
+    let mut fixed = texts(&corpus, files, &verdicts);
+    fixed.notices = notices;
+    hear_the_server(&mut fixed, &verdicts);
+    Ok(fixed)
+}
+
+/// Notes what the API server said.
+fn hear_the_server(fixed: &mut Fixed, verdicts: &[ObjectVerdict]) {
+    for effect in verdicts.iter().filter_map(|verdict| verdict.accepted.as_ref()?.effect) {
+        *fixed.effects.entry(effect).or_default() += 1;
+    }
+    for verdict in verdicts.iter().flat_map(|verdict| &verdict.findings) {
+        let stopped = |gate: &&GateResult| {
+            gate.gate == Gate::Server
+                && matches!(gate.outcome, GateOutcome::Failed | GateOutcome::Unavailable)
+        };
+        if let Some(gate) = verdict.gates.iter().find(stopped) {
+            let reason = gate.reason.clone().unwrap_or_default();
+            *fixed.not_taken.entry(reason).or_default() += 1;
+        }
+    }
 }
 
 /// The new text of every file that accepted patches change.

@@ -11,6 +11,7 @@ mod inputs;
 mod linter;
 mod located;
 mod scanners;
+mod server;
 mod session;
 mod write;
 
@@ -74,10 +75,22 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
         .any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }
 
+/// As many threads as were asked for. With a server, enough to keep it busy: they mostly wait.
+fn threads(cli: &Cli) -> Option<usize> {
+    let server = match &cli.command {
+        Command::Check(args) => &args.server,
+        Command::Run(args) => &args.server,
+        Command::Verify(args) => &args.server,
+        _ => return cli.common.jobs,
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cli.common.jobs.or(server.threads().map(|threads| threads.max(cores)))
+}
+
 fn run(cli: &Cli) -> anyhow::Result<End> {
-    if let Some(jobs) = cli.common.jobs {
-        anyhow::ensure!(jobs > 0, "--jobs must be at least 1");
-        rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
+    if let Some(threads) = threads(cli) {
+        anyhow::ensure!(threads > 0, "--jobs must be at least 1");
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     }
     let common = &cli.common;
     match &cli.command {

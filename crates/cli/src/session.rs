@@ -4,6 +4,7 @@ use crate::args::{Common, Selecting};
 use crate::config::Config;
 use crate::inputs::{self, Inputs};
 use crate::linter::{self, Linting};
+use crate::server::Connected;
 use anyhow::Context as _;
 use detector::{Corpus, Input, ObjectContext, Sieve, Sifted, Tally};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,7 +19,7 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use verifier::{GateSet, Judge, ObjectVerdict};
+use verifier::{GateSet, Judge, ObjectVerdict, Trials};
 
 /// Configuration and flags, brought together.
 pub(crate) struct Session {
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) rules: Vec<&'static Rule>,
     pub(crate) context: ObjectContext,
     pub(crate) versions: Vec<Version>,
+    /// Whether the operator said which versions.
+    versions_are_chosen: bool,
     pub(crate) limits: Limits,
     /// kube-linter's checks, when its profile is asked for.
     linting: Option<Linting>,
@@ -73,6 +76,7 @@ impl Session {
             None => Selection::new(profile, pod_security, &select, &ignore)?.rules,
         };
         let versions = flag_or(&selecting.kubernetes_version, &config.kubernetes_versions);
+        let versions_are_chosen = !versions.is_empty();
         let versions = match versions.is_empty() {
             true => vec![Version::LATEST],
             false => versions.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
@@ -96,7 +100,17 @@ impl Session {
             expression: expression(&config)?,
         };
         let quiet = common.quiet;
-        Ok(Self { config, settings, rules, context, versions, limits, linting, quiet })
+        Ok(Self {
+            config,
+            settings,
+            rules,
+            context,
+            versions,
+            versions_are_chosen,
+            limits,
+            linting,
+            quiet,
+        })
     }
 
     /// Reads and parses the files.
@@ -114,10 +128,21 @@ impl Session {
         Corpus::new(files, self.context).linted_by(linter)
     }
 
-    /// Schemas of the target versions and of the CRDs among the inputs. CRDs that cannot be used
+    /// Schemas of the target versions and of the CRDs among the inputs. With a server its own are
+    /// the target, and versions besides only when the operator said so. CRDs that cannot be used
     /// are returned with the reason.
-    fn schemas(&self, corpus: &Corpus<'_>) -> (Schemas, Vec<String>) {
-        let mut schemas = Schemas::new(&self.versions);
+    fn schemas(
+        &self,
+        corpus: &Corpus<'_>,
+        server: Option<&Connected>,
+    ) -> anyhow::Result<(Schemas, Vec<String>)> {
+        let mut schemas = match server {
+            None => Schemas::new(&self.versions),
+            Some(server) => {
+                let chosen = if self.versions_are_chosen { &self.versions[..] } else { &[] };
+                server.schemas(chosen)?
+            }
+        };
         let mut unusable = Vec::new();
         // Definitions are large: only those of objects that are here are worth reading.
         let used: HashSet<(&str, &str)> = (0..corpus.len())
@@ -136,7 +161,7 @@ impl Session {
                 unusable.push(format!("{path}: {}: {error}", object.name));
             }
         }
-        (schemas, unusable)
+        Ok((schemas, unusable))
     }
 
     /// The findings of every object, in input order, and what was held back of them; none of
@@ -208,29 +233,35 @@ fn all_rules() -> Vec<&'static Rule> {
 }
 
 /// What verdicts depend on besides the objects.
-pub(crate) struct Proving {
+pub(crate) struct Proving<'s> {
     schemas: Schemas,
     rules: Vec<&'static Rule>,
     unselected: Vec<&'static Rule>,
     gates: GateSet,
     timings: bool,
+    trials: Option<Trials<'s>>,
     /// Definitions among the inputs that cannot be used, and why.
     pub(crate) unusable: Vec<String>,
 }
 
-impl Proving {
+impl<'s> Proving<'s> {
     /// Gathers it for a set of objects.
+    ///
+    /// # Errors
+    /// When the server's schemas cannot be read.
     pub(crate) fn new(
         session: &Session,
         corpus: &Corpus<'_>,
         gates: GateSet,
         timings: bool,
-    ) -> Self {
-        let (schemas, unusable) = session.schemas(corpus);
+        server: Option<&'s Connected>,
+    ) -> anyhow::Result<Self> {
+        let (schemas, unusable) = session.schemas(corpus, server)?;
+        let trials = server.map(|server| Trials::new(server.api(), corpus.len()));
         let rules = all_rules();
         let unselected =
             rules.iter().copied().filter(|rule| !session.rules.contains(rule)).collect();
-        Self { schemas, rules, unselected, gates, timings, unusable }
+        Ok(Self { schemas, rules, unselected, gates, timings, trials, unusable })
     }
 
     /// The judge of these objects.
@@ -243,22 +274,22 @@ impl Proving {
             unselected: &self.unselected,
             gates: &self.gates,
             timings: self.timings,
-            server: None,
+            server: self.trials.as_ref(),
             rescan: None,
         }
     }
 }
 
-/// The gates that a command runs.
-pub(crate) fn gates(disabled: &[String]) -> anyhow::Result<GateSet> {
+/// The gates of a set but those that are switched off by name.
+pub(crate) fn without(gates: GateSet, disabled: &[String]) -> anyhow::Result<GateSet> {
     let by_name = |name: &String| {
-        Gate::OFFLINE.into_iter().find(|gate| gate.as_str() == name).with_context(|| {
-            let names = Gate::OFFLINE.map(Gate::as_str).join(", ");
+        Gate::ALL.into_iter().find(|gate| gate.as_str() == name).with_context(|| {
+            let names = Gate::ALL.map(Gate::as_str).join(", ");
             format!("unknown gate `{name}`: expected one of {names}")
         })
     };
     let disabled = disabled.iter().map(by_name).collect::<Result<Vec<_>, _>>()?;
-    Ok(GateSet::without(&disabled))
+    Ok(gates.without(&disabled))
 }
 
 /// Faults of whole files and of single documents.

@@ -27,6 +27,17 @@ impl Gate {
     pub const OFFLINE: [Self; 5] =
         [Self::Patch, Self::Edit, Self::Policy, Self::Regression, Self::Schema];
 
+    /// All gates, in order.
+    pub const ALL: [Self; 7] = [
+        Self::Patch,
+        Self::Edit,
+        Self::Policy,
+        Self::Regression,
+        Self::Schema,
+        Self::Server,
+        Self::Rescan,
+    ];
+
     /// The lower-case name used in every output.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -155,6 +166,11 @@ pub struct ServerReport {
     /// What the patch changes of what runs; absent when it did not pass.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
+    /// Where the pod template changes: whether the pods that are made from it are the same all the
+    /// same, because the server would have filled in what the patch writes. Absent when it was not
+    /// found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub same_pods: Option<bool>,
     /// What admission holds against the workload's pods before the patch, at the Pod Security
     /// level that was chosen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,7 +5,9 @@
 
 mod markdown;
 
-use record::{Detection, Gate, GateOutcome, Outcome, Patch, PatchOperation, Status, Verdict};
+use record::{
+    Applicability, Detection, Gate, GateOutcome, Outcome, Patch, PatchOperation, Status, Verdict,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -85,6 +87,23 @@ pub struct Operations {
     pub median_without_tests: f64,
 }
 
+/// What an API server said of the patches.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ServerCounts {
+    /// Why patches did not pass the gate `server`, by cause.
+    pub causes: BTreeMap<&'static str, usize>,
+    /// What the patches that passed change of what runs: by applicability, by effect.
+    pub effects: BTreeMap<&'static str, BTreeMap<&'static str, usize>>,
+    /// Patches that change the pod template but not the pods made from it, by applicability.
+    pub same_pods: BTreeMap<&'static str, usize>,
+    /// Patches that passed, of workloads whose pods admission denied before.
+    pub pods_denied_before: usize,
+    /// Those of them after which admission has fewer complaints.
+    pub pods_with_fewer_complaints: usize,
+    /// Those of them after which it admits the pods.
+    pub pods_admitted_after: usize,
+}
+
 /// The summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Summary {
@@ -96,6 +115,9 @@ pub struct Summary {
     pub in_baseline: usize,
     /// Size of the accepted patches; absent when none was accepted.
     pub operations: Option<Operations>,
+    /// What the API server said; absent when none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerCounts>,
     /// Each rule with a finding, by id.
     pub rules: Vec<Funnel>,
 }
@@ -109,6 +131,7 @@ pub struct Counter {
     operations: Vec<(usize, usize)>,
     ignored: usize,
     in_baseline: usize,
+    server: Option<ServerCounts>,
 }
 
 impl Counter {
@@ -139,6 +162,7 @@ impl Counter {
         for verdict in verdicts {
             let rule = name(verdict.rule.as_deref(), &verdict.policy_id);
             self.count(rule, |tally| tally.judge(verdict));
+            self.hear(verdict);
         }
         for outcome in outcomes {
             self.count(&outcome.rule, |tally| tally.end(outcome));
@@ -154,6 +178,28 @@ impl Counter {
         self.rules.get_mut(rule).into_iter().for_each(count);
     }
 
+    /// Counts what the API server said of a patch.
+    fn hear(&mut self, verdict: &Verdict) {
+        let gate = verdict.gates.iter().find(|result| result.gate == Gate::Server);
+        let Some(report) = gate.and_then(|gate| gate.server.as_deref()) else { return };
+        let counts = self.server.get_or_insert_default();
+        if let Some(cause) = report.cause {
+            *counts.causes.entry(cause.as_str()).or_default() += 1;
+            return;
+        }
+        if let Some(effect) = report.effect {
+            let applicability = verdict.applicability.map_or("unknown", Applicability::as_str);
+            let effects = counts.effects.entry(applicability).or_default();
+            *effects.entry(effect.as_str()).or_default() += 1;
+            let same = usize::from(report.same_pods == Some(true));
+            *counts.same_pods.entry(applicability).or_default() += same;
+        }
+        let (before, after) = (report.pods_denied_before.len(), report.pods_denied_after.len());
+        counts.pods_denied_before += usize::from(before > 0);
+        counts.pods_with_fewer_complaints += usize::from(after < before);
+        counts.pods_admitted_after += usize::from(before > 0 && after == 0);
+    }
+
     /// The summary of all that was added.
     pub fn summary(&self) -> Summary {
         Summary {
@@ -161,6 +207,7 @@ impl Counter {
             ignored: self.ignored,
             in_baseline: self.in_baseline,
             operations: medians(&self.operations),
+            server: self.server.clone(),
             rules: self.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
         }
     }

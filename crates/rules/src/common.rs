@@ -46,7 +46,7 @@ pub(crate) use volumes::volumes_from;
 pub(crate) use workloads::{exposure, maps, priority_class, replicas};
 
 use crate::{Container, Context, Fix, Object, Pod, Site, Written};
-use manifest::{Node, Path};
+use manifest::Node;
 
 /// `allowPrivilegeEscalation: false`, which the API server refuses beside `privileged: true` and
 /// beside the capability `SYS_ADMIN`.
@@ -203,10 +203,29 @@ pub(crate) fn bad_seccomp<'a>(holder: Node<'a>) -> Option<&'a str> {
     (!profile.is_null() && !matches!(kind, "RuntimeDefault" | "Localhost")).then_some(kind)
 }
 
-/// `type: RuntimeDefault` in the seccomp profile at this path.
-pub(crate) fn runtime_default_seccomp(profile: &Path) -> Fix {
-    Fix::unsafe_because("programs that need a blocked system call (mount, bpf, keyctl) fail")
-        .set(profile.key("type"), Written::rule("RuntimeDefault"))
+/// Annotations of former versions that set the seccomp profile of a pod, or of the container whose
+/// name follows.
+pub(crate) const SECCOMP_OF_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+pub(crate) const SECCOMP_OF_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+
+/// `type: RuntimeDefault` in the seccomp profile of a container, or without one of the pod. The
+/// server refuses it beside an annotation that says otherwise.
+pub(crate) fn runtime_default_seccomp(pod: &Pod<'_>, container: Option<&Container<'_>>) -> Fix {
+    const KEYS: [&str; 3] = ["securityContext", "seccompProfile", "type"];
+    let (path, annotation) = match container {
+        Some(container) => {
+            (container.path(pod, &KEYS), format!("{SECCOMP_OF_CONTAINER}{}", container.name))
+        }
+        None => (pod.path(&KEYS), SECCOMP_OF_POD.to_owned()),
+    };
+    let fix =
+        Fix::unsafe_because("programs that need a blocked system call (mount, bpf, keyctl) fail")
+            .set(path, Written::rule("RuntimeDefault"));
+    let annotated = pod.annotations().and_then(|map| map.get(&annotation)).and_then(Node::as_str);
+    match annotated.filter(|profile| !matches!(*profile, "runtime/default" | "docker/default")) {
+        Some(other) => fix.requires_not(pod.metadata_path(&["annotations", &annotation]), other),
+        None => fix,
+    }
 }
 
 /// The other objects that see this one.

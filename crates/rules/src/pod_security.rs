@@ -52,6 +52,17 @@ impl Edition {
             .ok_or_else(|| VersionError(text.to_owned()))
     }
 
+    /// The values of the labels `pod-security.kubernetes.io/enforce` and `enforce-version` that make
+    /// a namespace hold pods to this edition.
+    pub fn labels(self) -> (&'static str, String) {
+        let level = match self.level {
+            Level::Baseline => "baseline",
+            Level::Restricted => "restricted",
+        };
+        let latest = self.minor == LATEST_MINOR;
+        (level, if latest { "latest".to_owned() } else { format!("v1.{}", self.minor) })
+    }
+
     /// Whether the edition is of this minor version or a later one.
     pub fn since(self, minor: u32) -> bool {
         self.minor >= minor

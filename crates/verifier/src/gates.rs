@@ -1,6 +1,6 @@
 use crate::allowed;
 use crate::judge::Judge;
-use crate::server::Subject;
+use crate::server::{Change, Subject};
 use detector::{Fingerprint, Found};
 use json_patch::PatchOperation;
 use jsonptr::PointerBuf;
@@ -63,11 +63,18 @@ impl Attempt {
 impl Attempt {
     /// Whether the server could not judge, for a reason that no fix less would change.
     pub(crate) fn is_beyond_the_server(&self) -> bool {
-        let server = self.joint.iter().find(|gate| gate.gate == Gate::Server);
-        server.is_some_and(|gate| {
-            let conflict = gate.server.as_ref().and_then(|report| report.cause);
-            gate.outcome == GateOutcome::Unavailable && conflict != Some(Cause::Conflict)
-        })
+        let unavailable = self.server().is_some_and(|g| g.outcome == GateOutcome::Unavailable);
+        let cause = self.server().and_then(|gate| gate.server.as_ref()?.cause);
+        unavailable && cause != Some(Cause::Conflict)
+    }
+
+    /// What the joint patch changes of what runs, when a server was asked.
+    pub(crate) fn effect(&self) -> Option<Effect> {
+        self.server()?.server.as_ref()?.effect
+    }
+
+    fn server(&self) -> Option<&GateResult> {
+        self.joint.iter().find(|gate| gate.gate == Gate::Server)
     }
 
     /// The gates after `patch`, as they stand for all findings together.
@@ -241,9 +248,11 @@ impl<'j, 'f> Gates<'j, 'f> {
     }
 
     /// What these operations, which every gate accepts, change of what runs.
-    pub(crate) fn effect(&self, operations: &[PatchOperation]) -> Option<Effect> {
-        let (before, after) = self.before_and_after(operations).ok()?;
-        self.judge.server?.effect(&self.subject(), &before, &after)
+    pub(crate) fn change(&self, operations: &[PatchOperation]) -> Change {
+        match (self.before_and_after(operations), self.judge.server) {
+            (Ok((before, after)), Some(trials)) => trials.change(&self.subject(), &before, &after),
+            _ => Change::default(),
+        }
     }
 
     fn subject(&self) -> Subject<'j> {

@@ -9,7 +9,7 @@ use rules::{Finding, Rule, Settings};
 use schema::Schemas;
 use std::collections::BTreeSet;
 
-/// Which gates run.
+/// Which gates run; by default the offline ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GateSet(BTreeSet<Gate>);
 
@@ -20,24 +20,18 @@ impl Default for GateSet {
 }
 
 impl GateSet {
-    /// All offline gates but these.
-    pub fn without(disabled: &[Gate]) -> Self {
-        let mut gates = Self::default();
-        gates.0.retain(|gate| !disabled.contains(gate));
-        gates
-    }
-
-    /// The same set and `server`: with it, the profile `cluster`.
+    /// The same set and another gate: `server` makes the profile `cluster`, `rescan` besides the
+    /// profile `strict`.
     #[must_use]
-    pub fn with_server(mut self) -> Self {
-        self.0.insert(Gate::Server);
+    pub fn with(mut self, gate: Gate) -> Self {
+        self.0.insert(gate);
         self
     }
 
-    /// The same set and `rescan`, which design and users call the profile `strict`.
+    /// The same set but these.
     #[must_use]
-    pub fn with_rescan(mut self) -> Self {
-        self.0.insert(Gate::Rescan);
+    pub fn without(mut self, disabled: &[Gate]) -> Self {
+        self.0.retain(|gate| !disabled.contains(gate));
         self
     }
 
@@ -123,6 +117,8 @@ pub struct Accepted {
     pub provenance: Vec<Provenance>,
     /// The text edit.
     pub edit: manifest::Edit,
+    /// What the joint patch changes of what runs, when an API server was asked.
+    pub effect: Option<Effect>,
 }
 
 impl Judge<'_> {
@@ -306,20 +302,18 @@ fn effect_of_safe(
     };
     let safe: Vec<usize> = accepted.included.iter().copied().filter(is_safe).collect();
     let server = |gate: &&mut GateResult| gate.gate == Gate::Server;
-    let joint = safe.first().and_then(|index| {
-        let gate = verdicts[*index].gates.iter().find(|gate| gate.gate == Gate::Server);
-        gate?.server.as_ref()?.effect
-    });
     // A joint patch that changes nothing has no part that does.
-    if safe.len() == accepted.included.len() || matches!(joint, None | Some(Effect::Unchanged)) {
+    let nothing_changes = matches!(accepted.effect, None | Some(Effect::Unchanged));
+    if safe.is_empty() || safe.len() == accepted.included.len() || nothing_changes {
         return;
     }
     let alone: Vec<&Finding> = safe.iter().map(|index| findings[*index]).collect();
-    let effect = gates.effect(&proposer::compose(object, &alone).operations);
+    let change = gates.change(&proposer::compose(object, &alone).operations);
     for index in safe {
         let gate = verdicts[index].gates.iter_mut().find(server);
         if let Some(report) = gate.and_then(|gate| gate.server.as_mut()) {
-            report.effect = effect;
+            report.effect = change.effect;
+            report.same_pods = change.same_pods;
         }
     }
 }
@@ -343,6 +337,7 @@ fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted>
         let gates = attempt.gates_of(*index);
         verdicts[*index].gates.extend(gates);
     }
+    let effect = attempt.effect();
     let composition = attempt.composition;
     if composition.included.is_empty() {
         return None;
@@ -352,5 +347,6 @@ fn settle(attempt: Attempt, verdicts: &mut [FindingVerdict]) -> Option<Accepted>
         included: composition.included,
         provenance: composition.provenance,
         edit: attempt.edit?,
+        effect,
     })
 }

@@ -17,6 +17,9 @@ pub trait ApiServer: Sync {
     /// What it says to a pod that is created. `pod` may name the namespace of its workload; the
     /// server may try it in another one that enforces a Pod Security level.
     fn create_pod(&self, pod: &Value) -> Answer;
+
+    /// What it would store for such a pod where no Pod Security level is enforced.
+    fn complete_pod(&self, pod: &Value) -> Answer;
 }
 
 /// What an API server says to an object.
@@ -110,6 +113,8 @@ struct Control {
     object: Result<Stored, Refusal>,
     /// The same of its pods; absent when the kind has none, or the object was not taken.
     pods: Option<Result<(), Refusal>>,
+    /// What its pods are like once they are made; asked only when a patch changes the template.
+    made: OnceLock<Option<[u8; 32]>>,
 }
 
 /// What a server would store, in so far as it can be compared.
@@ -118,6 +123,14 @@ struct Stored {
     whole: [u8; 32],
     /// What the pods are made from; absent when the kind has none.
     template: Option<[u8; 32]>,
+}
+
+/// What a patch changes of what runs, as far as the server told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) effect: Option<Effect>,
+    /// Whether the pods of a changed template are the same all the same.
+    pub(crate) same_pods: Option<bool>,
 }
 
 /// An object of the set: which, and where its pods are described.
@@ -153,28 +166,57 @@ impl<'s> Trials<'s> {
         let control = self.control(subject, before);
         match answer {
             Err(refusal) => refused(&refusal, control),
-            Ok(after) => accepted(subject, before, control, &after, after_pods.as_ref()),
+            Ok(stored) => accepted(control, after_pods.as_ref(), || {
+                self.compare(subject, before, after, &stored)
+            }),
         }
     }
 
-    /// What a patch changes of what runs; `None` when the server does not take it.
-    pub(crate) fn effect(
+    /// What a patch changes of what runs; nothing is known when the server does not take it.
+    pub(crate) fn change(&self, subject: &Subject<'_>, before: &Value, after: &Value) -> Change {
+        let Answer::Accepted(object) = self.server.apply(after) else { return Change::default() };
+        let stored = Stored::new(*object, after, subject);
+        self.compare(subject, before, after, &stored)
+    }
+
+    fn compare(
         &self,
         subject: &Subject<'_>,
         before: &Value,
         after: &Value,
-    ) -> Option<Effect> {
-        let Answer::Accepted(object) = self.server.apply(after) else { return None };
-        let after = Stored::new(*object, after, subject);
-        self.control(subject, before).effect(subject, before, &after)
+        stored: &Stored,
+    ) -> Change {
+        let control = self.control(subject, before);
+        let effect = control.effect(subject, after, stored);
+        if !matches!(effect, Some(Effect::NextPods | Effect::Restart | Effect::Recreate)) {
+            return Change { effect, same_pods: None };
+        }
+        let before = control.made.get_or_init(|| self.made(subject, before));
+        let same_pods = match (before, self.made(subject, after)) {
+            (Some(before), Some(after)) => Some(*before == after),
+            _ => None,
+        };
+        Change { effect, same_pods }
+    }
+
+    /// What a pod of the object is like once it is made, with all defaults; nothing when the server
+    /// does not take it.
+    fn made(&self, subject: &Subject<'_>, object: &Value) -> Option<[u8; 32]> {
+        let pod = pod_of(object, subject.pod?)?;
+        let Answer::Accepted(made) = self.server.complete_pod(&pod) else { return None };
+        let subject = Subject { kind: "Pod", pod: None, ..*subject };
+        Some(Stored::new(*made, &pod, &subject).whole)
     }
 
     fn control(&self, subject: &Subject<'_>, before: &Value) -> &Control {
         self.controls[subject.position].get_or_init(|| match self.server.apply(before) {
-            Answer::Refused(refusal) => Control { object: Err(refusal), pods: None },
+            Answer::Refused(refusal) => {
+                Control { object: Err(refusal), pods: None, made: OnceLock::new() }
+            }
             Answer::Accepted(object) => Control {
                 object: Ok(Stored::new(*object, before, subject)),
                 pods: self.pods(subject, before),
+                made: OnceLock::new(),
             },
         })
     }
@@ -189,14 +231,14 @@ impl<'s> Trials<'s> {
 }
 
 impl Control {
-    fn effect(&self, subject: &Subject<'_>, manifest: &Value, after: &Stored) -> Option<Effect> {
+    fn effect(&self, subject: &Subject<'_>, after: &Value, stored: &Stored) -> Option<Effect> {
         let before = self.object.as_ref().ok()?;
-        Some(if before == after {
+        Some(if before == stored {
             Effect::Unchanged
-        } else if before.template == after.template {
+        } else if before.template == stored.template {
             Effect::NoRestart
         } else {
-            on_new_template(subject.kind, manifest)
+            on_new_template(subject.kind, after)
         })
     }
 }
@@ -242,11 +284,9 @@ fn new_complaint<'r>(before: &Refusal, after: &'r Refusal) -> Option<&'r str> {
 
 /// The server takes the patched object; its pods may be another matter.
 fn accepted(
-    subject: &Subject<'_>,
-    manifest: &Value,
     control: &Control,
-    after: &Stored,
     pods: Option<&Result<(), Refusal>>,
+    change: impl FnOnce() -> Change,
 ) -> GateResult {
     let both = [control.pods.as_ref(), pods];
     let refusals = both.into_iter().flatten().filter_map(|pods| pods.as_ref().err());
@@ -263,9 +303,14 @@ fn accepted(
         let message = format!("the pods are refused: {new}");
         return failed(refusal.kind.cause(), &Refusal { message, ..refusal.clone() });
     }
-    let effect = control.effect(subject, manifest, after);
-    let said =
-        ServerReport { effect, pods_denied_before, pods_denied_after, ..ServerReport::default() };
+    let Change { effect, same_pods } = change();
+    let said = ServerReport {
+        effect,
+        same_pods,
+        pods_denied_before,
+        pods_denied_after,
+        ..ServerReport::default()
+    };
     report(GateOutcome::Passed, None, said)
 }
 
@@ -345,6 +390,7 @@ impl Stored {
             forget_allocated(&mut object, manifest);
         }
         forget_random(&mut object, &uid);
+        object.sort_all_objects();
         let template = subject.pod.map(|keys| match keys {
             // A pod's labels can change in place.
             ["spec"] => digest(&object["spec"]),
@@ -388,3 +434,6 @@ fn forget_random(value: &mut Value, uid: &str) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

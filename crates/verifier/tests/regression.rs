@@ -40,7 +40,7 @@ fn reason(neighbour: &str) -> String {
         settings: &settings,
         rules: &rules,
         unselected: &rules,
-        gates: &GateSet::without(&[Gate::Patch]),
+        gates: &GateSet::default().without(&[Gate::Patch]),
         timings: false,
         server: None,
         rescan: None,

@@ -4,13 +4,14 @@ use crate::args::{Check, Common, OutputFormat};
 use crate::counting::{self, Counting, report_notices};
 use crate::fixing::{self, Fixed};
 use crate::inputs::Inputs;
+use crate::server::Connected;
 use crate::session::{Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
 use detector::{Corpus, Input, Sieve, Sifted, Suppression};
 use manifest::TextEdit;
 use rayon::prelude::*;
-use record::{Applicability, Detection};
+use record::{Applicability, Detection, Effect};
 use review::diagnostics::{self, Finding, Options, Report, RuleInfo, Suppressed, Totals};
 use std::io::{IsTerminal as _, Write as _};
 use std::ops::Range;
@@ -21,6 +22,10 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
         !args.unsafe_fixes || args.fix || args.diff || args.output_format == OutputFormat::Full,
         "--unsafe-fixes goes with --fix or --diff"
     );
+    anyhow::ensure!(
+        args.server.server == cluster::Choice::Off || args.fix || args.diff,
+        "--server goes with --fix or --diff"
+    );
     let session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
     let mut inputs = session.read(&super::paths(&args.paths));
@@ -28,13 +33,14 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
         true => Applicability::Unsafe,
         false => Applicability::Safe,
     };
+    let server = Connected::new(&args.server, &session, &session.corpus(&inputs.files), common)?;
     if args.diff {
-        return diff(&session, &counting, &mut inputs, max, common);
+        return diff(&session, &counting, &mut inputs, max, server.as_ref(), common);
     }
     let mut failed = false;
     if args.fix {
-        let fixed = fixing::fix(&session, &counting.filters, &mut inputs, max);
-        failed = write_back(&mut inputs, fixed, common)?;
+        let fixed = fixing::fix(&session, &counting.filters, &mut inputs, max, server.as_ref())?;
+        failed = write_back(&mut inputs, fixed, server.as_ref(), common)?;
     }
     // What comes from stdin goes to stdout, so the report must not.
     let piped = args.fix && inputs.locations.iter().any(Option::is_none);
@@ -52,9 +58,10 @@ fn diff(
     counting: &Counting,
     inputs: &mut Inputs,
     max: Applicability,
+    server: Option<&Connected>,
     common: &Common,
 ) -> anyhow::Result<End> {
-    let fixed = fixing::fix(session, &counting.filters, inputs, max);
+    let fixed = fixing::fix(session, &counting.filters, inputs, max, server)?;
     let options = review::diff::Options { color: use_color(), ..Default::default() };
     let mut out = std::io::stdout().lock();
     for (file, text) in &fixed.texts {
@@ -71,7 +78,9 @@ fn diff(
         let (cured, files) = (fixed.cured, fixed.texts.len());
         writeln!(std::io::stderr(), "Would fix {cured} findings in {files} files.")?;
     }
-    Ok(match (errors.is_empty(), counting.may_fail() && !fixed.texts.is_empty()) {
+    report_server(&fixed, server, common)?;
+    let left = !fixed.texts.is_empty() || !fixed.not_taken.is_empty();
+    Ok(match (errors.is_empty(), counting.may_fail() && left) {
         (false, _) => End::InputError,
         (true, true) => End::Findings,
         (true, false) => End::Clean,
@@ -80,7 +89,12 @@ fn diff(
 
 /// Writes the fixed files, and stdin to stdout, fixed or as it was. Returns whether a file could
 /// not be written; its input then holds the old text again.
-fn write_back(inputs: &mut Inputs, mut fixed: Fixed, common: &Common) -> anyhow::Result<bool> {
+fn write_back(
+    inputs: &mut Inputs,
+    mut fixed: Fixed,
+    server: Option<&Connected>,
+    common: &Common,
+) -> anyhow::Result<bool> {
     let mut failed = 0;
     for (file, text) in &fixed.texts {
         let Some(path) = &inputs.locations[*file] else { continue };
@@ -104,7 +118,54 @@ fn write_back(inputs: &mut Inputs, mut fixed: Fixed, common: &Common) -> anyhow:
     } else if !common.quiet && cured > 0 {
         writeln!(std::io::stderr(), "Fixed {cured} findings in {files} files.")?;
     }
+    report_server(&fixed, server, common)?;
     Ok(failed > 0)
+}
+
+/// What the API server said of the fixes. That some were left out is said even to those who want
+/// results only.
+fn report_server(
+    fixed: &Fixed,
+    server: Option<&Connected>,
+    common: &Common,
+) -> std::io::Result<()> {
+    /// Reasons that are shown; one broken server has as many as there are objects.
+    const SHOWN: usize = 10;
+    let Some(server) = server else { return Ok(()) };
+    let mut stderr = std::io::stderr().lock();
+    let mut reasons: Vec<(&String, &usize)> = fixed.not_taken.iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    for (reason, count) in reasons.iter().take(SHOWN) {
+        writeln!(stderr, "warning: {count} fixes left out: {}", review::escape(reason))?;
+    }
+    if reasons.len() > SHOWN {
+        let more: usize = reasons[SHOWN..].iter().map(|(_, count)| **count).sum();
+        writeln!(
+            stderr,
+            "warning: {more} fixes left out for {} more reasons",
+            reasons.len() - SHOWN
+        )?;
+    }
+    if !common.quiet && !fixed.effects.is_empty() {
+        let effects: Vec<String> = fixed
+            .effects
+            .iter()
+            .map(|(effect, count)| format!("{count} {}", in_words(*effect)))
+            .collect();
+        let name = review::escape(&server.describe()).into_owned();
+        writeln!(stderr, "{name} takes every fix. Objects: {}.", effects.join(", "))?;
+    }
+    Ok(())
+}
+
+fn in_words(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Unchanged => "run as before (proven: the stored object is the same)",
+        Effect::NoRestart => "change without a restart",
+        Effect::NextPods => "change for pods made from now on",
+        Effect::Restart => "restart their pods",
+        Effect::Recreate => "have to be made anew",
+    }
 }
 
 fn report_refused(fixed: &Fixed, common: &Common) {

@@ -3,6 +3,7 @@
 use super::queue::items;
 use crate::args::{Common, Run};
 use crate::counting::{self, Counting};
+use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
@@ -39,12 +40,13 @@ pub(crate) struct Records {
 pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
-    let gates = session::gates(&args.disable_gate)?;
+    let gates = session::without(args.server.gates(), &args.disable_gate)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let inputs = session.read(&args.paths);
     let corpus = session.corpus(&inputs.files);
-    let proving = Proving::new(&session, &corpus, gates, args.timings);
+    let server = Connected::new(&args.server, &session, &corpus, common)?;
+    let proving = Proving::new(&session, &corpus, gates, args.timings, server.as_ref())?;
     let judge = proving.judge(&session, &corpus);
     let out = |name: &str| args.out.join(name);
     let sieve = Sieve::new(&corpus, &counting.filters);
@@ -60,7 +62,10 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     summary.write_json(&mut json)?;
     write::output(&out("review.md"), &page)?;
     write::output(&out("review.json"), &json)?;
-    write::output(&out("manifest.json"), &manifest(&session, &counting, &sieve, &inputs, args)?)?;
+    write::output(
+        &out("manifest.json"),
+        &manifest(&session, &counting, &sieve, &inputs, &server, args)?,
+    )?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
@@ -346,6 +351,7 @@ fn manifest(
     counting: &Counting,
     sieve: &Sieve<'_>,
     inputs: &crate::inputs::Inputs,
+    server: &Option<Connected>,
     args: &Run,
 ) -> anyhow::Result<Vec<u8>> {
     let digests: Vec<(String, String)> = inputs
@@ -367,6 +373,7 @@ fn manifest(
         "baseline": baseline.as_ref().map(|(path, _)| path),
         "min_severity": min_severity,
         "disabled_gates": args.disable_gate,
+        "server": server.as_ref().map(Connected::describe),
         "inputs": files,
     });
     // The day is part of the input only where something expires.

@@ -7,6 +7,7 @@ use crate::counting::{self, Counting, report_notices};
 use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
 use crate::scanners::{Rescanner, Scanners, Status};
+use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
 use detector::{Corpus, Sieve, Sifted, object_ref};
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use record::{Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
-use verifier::Judge;
+use verifier::{GateSet, Judge};
 
 /// Manifests to detections.
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
@@ -158,12 +159,15 @@ fn patch_for(
 /// Candidate patches to verdicts.
 pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
-    let mut gates = session::gates(&args.disable_gate)?;
+    let gates = match args.gates_profile.as_deref() {
+        Some("offline") => GateSet::default(),
+        Some("cluster") => GateSet::default().with(Gate::Server),
+        Some(_) => GateSet::default().with(Gate::Server).with(Gate::Rescan),
+        None => args.server.gates(),
+    };
+    let gates = session::without(gates, &args.disable_gate)?;
     let scanners = Scanners::new(&args.scanners)?;
     let rescanner = Rescanner::new(&scanners, &session.limits);
-    if args.gates_profile == "strict" {
-        gates = gates.with_rescan();
-    }
     let detections: Vec<Detection> = records(&args.detections)?;
     let mut patches: Vec<Patch> = records(&args.patches)?;
     patches.retain(|patch| args.id.is_empty() || args.id.contains(&patch.id));
@@ -171,7 +175,8 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     let by_id: HashMap<&str, &Detection> = detections.iter().map(|d| (d.id.as_str(), d)).collect();
     let sources = Sources::read(&detections, &args.detections, &session);
     let corpus = session.corpus(&sources.inputs.files);
-    let proving = Proving::new(&session, &corpus, gates, args.timings);
+    let server = Connected::new(&args.server, &session, &corpus, common)?;
+    let proving = Proving::new(&session, &corpus, gates, args.timings, server.as_ref())?;
     let judge = Judge { rescan: Some(&rescanner), ..proving.judge(&session, &corpus) };
     let verdicts: Vec<Verdict> = patches
         .par_iter()

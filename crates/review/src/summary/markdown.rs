@@ -1,11 +1,13 @@
-use super::{Funnel, Share, Summary};
+use super::{Funnel, ServerCounts, Share, Summary};
 use crate::escape;
+use record::Effect;
 use std::io::{self, Write};
 
 pub(super) fn write(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     writeln!(out, "# Review of the run\n")?;
     write_totals(out, summary)?;
     write_gates(out, &summary.total)?;
+    write_server(out, summary.server.as_ref())?;
     write_rules(out, &summary.rules)?;
     write_reasons(out, summary)
 }
@@ -52,6 +54,50 @@ fn write_gates(out: &mut impl Write, total: &Funnel) -> io::Result<()> {
         writeln!(out, "| {} | {passed} | {rest} |", gate.gate.as_str())?;
     }
     writeln!(out)
+}
+
+fn write_server(out: &mut impl Write, server: Option<&ServerCounts>) -> io::Result<()> {
+    let Some(server) = server else { return Ok(()) };
+    writeln!(out, "## API server\n")?;
+    if !server.effects.is_empty() {
+        writeln!(out, "What the fixes that it takes change of what runs.\n")?;
+        let names = Effect::ALL.map(Effect::as_str);
+        writeln!(out, "| Fixes | {} | same pods |", names.join(" | "))?;
+        writeln!(out, "| --- |{}", " --- |".repeat(names.len() + 1))?;
+    }
+    for (applicability, effects) in &server.effects {
+        let counts = Effect::ALL.map(|effect| effects.get(effect.as_str()).copied().unwrap_or(0));
+        let counts: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        let same_pods = server.same_pods.get(applicability).copied().unwrap_or(0);
+        writeln!(out, "| {applicability} | {} | {same_pods} |", counts.join(" | "))?;
+    }
+    if !server.effects.is_empty() {
+        writeln!(
+            out,
+            "\n`unchanged`: the stored object is the same, with all its defaults. `restart`: the \
+             workload's pods restart. `next-pods`: only pods made from now on differ. `recreate`: \
+             the object has to be made anew. `same pods`: of those that \
+             change the template, how many are proven to make the same pods from it.\n"
+        )?;
+    }
+    if server.pods_denied_before > 0 {
+        writeln!(
+            out,
+            "Pod Security admission denied the pods of {} of these fixes before. Of them {} leave \
+             it with fewer complaints, {} with none.\n",
+            server.pods_denied_before,
+            server.pods_with_fewer_complaints,
+            server.pods_admitted_after
+        )?;
+    }
+    if !server.causes.is_empty() {
+        writeln!(out, "| Not passed because | Patches |\n| --- | --- |")?;
+        for (cause, count) in &server.causes {
+            writeln!(out, "| {cause} | {count} |")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
 }
 
 fn write_rules(out: &mut impl Write, rules: &[Funnel]) -> io::Result<()> {

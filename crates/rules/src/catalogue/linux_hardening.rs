@@ -53,11 +53,9 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     if container.role == Role::Ephemeral || pod.is_windows() || is_hardened(pod, container) {
         return;
     }
-    let site = match container.security_field(KEYS[1]) {
-        Some(_) => container.site(pod, &KEYS),
-        None => pod.site(&KEYS),
-    };
-    let fix = runtime_default_seccomp(&site.path);
+    let own = container.security_field(KEYS[1]).map(|_| container);
+    let site = own.map_or_else(|| pod.site(&KEYS), |container| container.site(pod, &KEYS));
+    let fix = runtime_default_seccomp(pod, own);
     cx.report(site, format!("{} uses no kernel confinement", container.label()), fix);
 }
 

@@ -60,7 +60,7 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     if pod.is_windows() && cx.settings.pod_security.since(25) {
         return;
     }
-    let for_pod = || runtime_default_seccomp(&pod.path(&KEYS));
+    let for_pod = || runtime_default_seccomp(pod, None);
     if let Some(kind) = bad_seccomp(pod.spec) {
         cx.report(pod.site(&KEYS), format!("pod sets seccomp to \"{kind}\""), for_pod());
     } else if pod.security_field(KEYS[1]).is_none() {
@@ -73,7 +73,7 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     }
     for container in &pod.containers {
         if let Some(kind) = bad_seccomp(container.node) {
-            let fix = runtime_default_seccomp(&container.path(pod, &KEYS));
+            let fix = runtime_default_seccomp(pod, Some(container));
             let message = format!("{} sets seccomp to \"{kind}\"", container.label());
             cx.report(container.site(pod, &KEYS), message, fix);
         }

@@ -17,7 +17,9 @@
 //!
 //! Programs that need a blocked call (mount, unshare, bpf, keyctl) fail.
 
-use crate::common::{bad_seccomp, runtime_default_seccomp};
+use crate::common::{
+    SECCOMP_OF_CONTAINER, SECCOMP_OF_POD, bad_seccomp, runtime_default_seccomp,
+};
 use crate::{Check, Context, Fix, Pod, Rule, Scope, Site, Written};
 use manifest::Node;
 use record::Severity;
@@ -43,20 +45,18 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 const KEYS: [&str; 3] = ["securityContext", "seccompProfile", "type"];
-const POD_ANNOTATION: &str = "seccomp.security.alpha.kubernetes.io/pod";
-const CONTAINER_ANNOTATION: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     if !cx.settings.pod_security.since(19) {
         return check_annotations(pod, cx);
     }
     if let Some(kind) = bad_seccomp(pod.spec) {
-        let fix = runtime_default_seccomp(&pod.path(&KEYS[..2]));
+        let fix = runtime_default_seccomp(pod, None);
         cx.report(pod.site(&KEYS), format!("pod sets seccomp to \"{kind}\""), fix);
     }
     for container in &pod.containers {
         if let Some(kind) = bad_seccomp(container.node) {
-            let fix = runtime_default_seccomp(&container.path(pod, &KEYS[..2]));
+            let fix = runtime_default_seccomp(pod, Some(container));
             let message = format!("{} sets seccomp to \"{kind}\"", container.label());
             cx.report(container.site(pod, &KEYS), message, fix);
         }
@@ -66,12 +66,12 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
 fn check_annotations(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     for (key, _, value) in pod.annotations().into_iter().flat_map(Node::entries) {
         let of_container = key
-            .strip_prefix(CONTAINER_ANNOTATION)
+            .strip_prefix(SECCOMP_OF_CONTAINER)
             .is_some_and(|name| pod.containers.iter().any(|c| c.name == name));
         let profile = value.as_str().unwrap_or("");
         let allowed = matches!(profile, "runtime/default" | "docker/default")
             || profile.starts_with("localhost/");
-        if (key == POD_ANNOTATION || of_container) && !allowed {
+        if (key == SECCOMP_OF_POD || of_container) && !allowed {
             let path = pod.metadata_path(&["annotations", key]);
             let fix = Fix::unsafe_because("programs that need a blocked system call fail")
                 .set(path.clone(), Written::rule("runtime/default"));

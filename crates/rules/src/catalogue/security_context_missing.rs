@@ -63,13 +63,10 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     if container.role == Role::Ephemeral || pod.is_windows() || is_restricted(pod, container) {
         return;
     }
-    let profile = match container.security_field(SECCOMP[1]) {
-        Some(_) => container.path(pod, &SECCOMP),
-        None => pod.path(&SECCOMP),
-    };
+    let own = container.security_field(SECCOMP[1]).map(|_| container);
     let message = format!("no security context restricts {}", container.label());
     let site = container.site(pod, &SECCOMP[..1]);
-    cx.report(site, message, runtime_default_seccomp(&profile));
+    cx.report(site, message, runtime_default_seccomp(pod, own));
 }
 
 fn is_restricted(pod: &Pod<'_>, container: &Container<'_>) -> bool {
