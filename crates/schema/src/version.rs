@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A Kubernetes minor, such as 1.36, whose schemas are embedded.
+/// A Kubernetes minor, such as 1.36, whose schemas are embedded or those of a live server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     minor: u16,
@@ -42,7 +42,8 @@ impl Version {
     }
 }
 
-const fn minor(minor: u16) -> Version {
+/// A minor; its schemas need not be embedded.
+pub(crate) const fn minor(minor: u16) -> Version {
     Version { minor }
 }
 
