@@ -4,7 +4,7 @@ use crate::args::{Common, ServerArgs};
 use crate::inputs;
 use crate::session::Session;
 use anyhow::Context as _;
-use cluster::{Choice, OpenApi, Options, PodSecurity, Server};
+use cluster::{Choice, Options, PodSecurity, Server};
 use detector::{Corpus, ObjectContext};
 use record::Gate;
 use schema::{Schemas, Version};
@@ -16,7 +16,8 @@ use verifier::{ApiServer, GateSet};
 /// An API server that is ready to judge.
 pub(crate) struct Connected {
     server: Server,
-    open_api: OpenApi,
+    /// Its schemas, one document for each group version.
+    documents: Vec<Value>,
 }
 
 impl ServerArgs {
@@ -71,8 +72,8 @@ impl Connected {
             let (object, why) = (review::escape(object), review::escape(why));
             writeln!(stderr, "warning: the server does not take {object} as a seed: {why}")?;
         }
-        let open_api = server.open_api()?;
-        Ok(Some(Self { server, open_api }))
+        let documents = server.open_api()?.documents.into_iter().map(|(_, document)| document);
+        Ok(Some(Self { documents: documents.collect(), server }))
     }
 
     /// Who judges.
@@ -87,8 +88,7 @@ impl Connected {
 
     /// The server's own schemas, and those of other versions.
     pub(crate) fn schemas(&self, versions: &[Version]) -> anyhow::Result<Schemas> {
-        let documents = self.open_api.documents.iter().map(|(_, document)| document);
-        Schemas::with_live(versions, self.open_api.minor, documents)
+        Schemas::with_live(versions, self.server.minor(), &self.documents)
             .context("the API server's schemas cannot be used")
     }
 }

@@ -15,6 +15,11 @@ const DRY_RUN: &str = "dryRun=All&fieldValidation=Strict";
 /// How often an object is tried that others keep changing meanwhile.
 const RACES: u32 = 3;
 
+/// Where pods are tried on an ephemeral server: held to the chosen Pod Security level.
+pub(crate) const ENFORCING: &str = "k8s-auto-fix-trial";
+/// Where they are tried without a level.
+pub(crate) const OPEN: &str = "k8s-auto-fix-open";
+
 /// A server and what is known of it.
 pub(crate) struct Api {
     pub(crate) client: Client,
@@ -23,8 +28,8 @@ pub(crate) struct Api {
     pub(crate) namespace: String,
     /// Whether fields of other managers are taken over.
     pub(crate) force: bool,
-    /// The namespace of an ephemeral server in which pods are tried.
-    pub(crate) trial: Option<String>,
+    /// Whether the server was started for this run.
+    pub(crate) ephemeral: bool,
     access: Mutex<HashMap<Access, bool>>,
 }
 
@@ -56,14 +61,9 @@ impl Target {
 }
 
 impl Api {
-    pub(crate) fn new(
-        client: Client,
-        namespace: String,
-        force: bool,
-        trial: Option<String>,
-    ) -> Self {
+    pub(crate) fn new(client: Client, namespace: String, force: bool, ephemeral: bool) -> Self {
         let (discovery, access) = Default::default();
-        Self { client, discovery, namespace, force, trial, access }
+        Self { client, discovery, namespace, force, ephemeral, access }
     }
 
     /// Tries an object, as it would be applied.
@@ -95,11 +95,11 @@ impl Api {
         target.path(name, &format!("force={}&{DRY_RUN}", self.force))
     }
 
-    /// Tries a new pod, on an ephemeral server in the namespace for that.
-    pub(crate) async fn try_pod(&self, pod: &Value) -> Result<Value, Refusal> {
+    /// Tries a new pod, on an ephemeral server in this namespace.
+    pub(crate) async fn try_pod(&self, pod: &Value, namespace: &str) -> Result<Value, Refusal> {
         let mut pod = portable(pod);
-        if let Some(trial) = &self.trial {
-            set_metadata(&mut pod, "namespace", trial);
+        if self.ephemeral {
+            set_metadata(&mut pod, "namespace", namespace);
             use_default_account(&mut pod);
         }
         let target = self.target(&pod).await?;

@@ -78,7 +78,9 @@ impl Reply {
     /// Whether the object does not fit its type, which apply reports as a failure of the server.
     pub(crate) fn is_type_mismatch(&self) -> bool {
         self.status == StatusCode::INTERNAL_SERVER_ERROR
-            && contains(&self.body, b"failed to create typed patch object")
+            && [&b"failed to create typed patch object"[..], b"failed to convert new object"]
+                .iter()
+                .any(|words| contains(&self.body, words))
     }
 
     /// Whether the server could not look at the request at all.

@@ -34,7 +34,7 @@ serve kube-apiserver "$apiserver" --etcd-servers "unix://$dir/etcd.sock" \
     --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --endpoint-reconciler-type none \
     --secure-port "$port" --tls-cert-file "$dir/serving.crt" \
     --tls-private-key-file "$dir/serving.key" --token-auth-file "$dir/tokens.csv" \
-    --authorization-mode RBAC --service-cluster-ip-range 10.0.0.0/16 \
+    --authorization-mode RBAC --allow-privileged=true --service-cluster-ip-range 10.0.0.0/16 \
     --service-account-issuer https://kubernetes.default.svc \
     --service-account-signing-key-file "$dir/accounts.key" \
     --service-account-key-file "$dir/accounts.pub" &

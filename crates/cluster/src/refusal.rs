@@ -23,6 +23,15 @@ const PLUGINS: [(&str, &str); 11] = [
     ("because it is being terminated", "NamespaceLifecycle"),
 ];
 
+/// How the server says that a live object cannot be changed so. Templates of jobs, pods and the
+/// like have to be made anew.
+const IMMUTABLE: [&str; 4] = [
+    "field is immutable",
+    "may not change fields other than",
+    "updates to statefulset spec for fields other than",
+    "is immutable after creation",
+];
+
 /// The object of an answer, or why there is none.
 pub(crate) fn object(reply: &Reply) -> Result<Value, Refusal> {
     if !reply.status.is_success() {
@@ -71,6 +80,8 @@ fn refusal(code: u16, status: &Status) -> Refusal {
     }
     let kind = match code {
         _ if message.contains("failed to create typed patch object") => Refused::Invalid,
+        _ if message.contains("failed to convert new object") => Refused::Invalid,
+        400 | 422 if IMMUTABLE.iter().any(|words| message.contains(words)) => Refused::Immutable,
         400 | 413 | 422 => Refused::Invalid,
         401 => Refused::Unauthorized,
         // Who calls finds out whether it is admission's.

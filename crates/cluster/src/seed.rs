@@ -1,6 +1,6 @@
 //! Objects that must be there before others can be judged.
 
-use crate::api::Api;
+use crate::api::{Api, ENFORCING};
 use crate::discovery::group;
 use crate::refusal;
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ pub(crate) async fn seed(api: &Arc<Api>, objects: &[Value], force: bool) -> Seed
     for phase in objects.chunk_by(|a, b| phase(a) == phase(b)) {
         create_all(api, phase, force, &mut seeded).await;
     }
-    if objects.iter().any(|object| phase(object) == Phase::Binding) && api.trial.is_some() {
+    if objects.iter().any(|object| phase(object) == Phase::Binding) && api.ephemeral {
         let mark = policies_in_effect(api).await;
         if let Err(refusal) = mark {
             seeded.failed.push(("policies are not in effect yet".to_owned(), refusal.message));
@@ -92,7 +92,7 @@ async fn create_all(api: &Arc<Api>, objects: &[&Value], force: bool, seeded: &mu
 }
 
 async fn create(api: &Api, object: &Value, force: bool) -> Result<(), Refusal> {
-    let ephemeral = api.trial.is_some();
+    let ephemeral = api.ephemeral;
     if ephemeral && (group(object), object["kind"].as_str()) == ("", Some("ResourceQuota")) {
         return Err(not_counted());
     }
@@ -164,7 +164,7 @@ async fn established(api: &Api, definition: &Value) -> Result<(), Refusal> {
 ///
 /// It learns of them in their order, so a last one shows that the others are known.
 async fn policies_in_effect(api: &Api) -> Result<(), Refusal> {
-    let (policy, binding, judged) = mark(api.trial.as_deref().unwrap_or_default());
+    let (policy, binding, judged) = mark(ENFORCING);
     api.apply(&policy, true).await?;
     api.apply(&binding, true).await?;
     let until = Instant::now() + EFFECT;

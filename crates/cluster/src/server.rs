@@ -1,4 +1,4 @@
-use crate::api::Api;
+use crate::api::{Api, ENFORCING, OPEN};
 use crate::choice::{Choice, Options};
 use crate::client::{Ask, Client, Reply, Silence, Statistics};
 use crate::ephemeral::{self, Binaries, Ephemeral};
@@ -15,10 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 use verifier::{Answer, ApiServer, Refusal};
 
-/// Where pods are tried on an ephemeral server.
-const TRIAL: &str = "k8s-auto-fix-trial";
-/// Namespaces that every cluster has.
-const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+/// Namespaces of an ephemeral server that every cluster has, and the one for pods.
+const NAMESPACES: [&str; 5] = ["default", "kube-system", "kube-public", "kube-node-lease", OPEN];
 
 /// An API server that is there and knows us.
 ///
@@ -120,7 +118,11 @@ impl ApiServer for Server {
     }
 
     fn create_pod(&self, pod: &Value) -> Answer {
-        answer(self.runtime.block_on(self.api.try_pod(pod)))
+        answer(self.runtime.block_on(self.api.try_pod(pod, ENFORCING)))
+    }
+
+    fn complete_pod(&self, pod: &Value) -> Answer {
+        answer(self.runtime.block_on(self.api.try_pod(pod, OPEN)))
     }
 }
 
@@ -140,7 +142,7 @@ fn users(context: Option<&str>, options: Options) -> Result<Server, Error> {
     let version = runtime.block_on(version(&client, &url))?;
     runtime.block_on(known(&client, &url))?;
     Ok(Server {
-        api: Arc::new(Api::new(client, namespace, options.force_conflicts, None)),
+        api: Arc::new(Api::new(client, namespace, options.force_conflicts, false)),
         version,
         name: found.name,
         cache: cache(&options, &url),
@@ -165,9 +167,8 @@ fn ephemeral(wanted: Option<&str>, options: Options) -> Result<Server, Error> {
         });
     }
     let identity = format!("{} {}", version.text, binaries.identity());
-    let trial = Some(TRIAL.to_owned());
     let server = Server {
-        api: Arc::new(Api::new(client, "default".to_owned(), options.force_conflicts, trial)),
+        api: Arc::new(Api::new(client, "default".to_owned(), options.force_conflicts, true)),
         version,
         name: String::new(),
         cache: cache(&options, &identity),
@@ -186,7 +187,7 @@ impl Server {
         let trial = json!({
             "apiVersion": "v1",
             "kind": "Namespace",
-            "metadata": { "name": TRIAL, "labels": {
+            "metadata": { "name": ENFORCING, "labels": {
                 "pod-security.kubernetes.io/enforce": security.level,
                 "pod-security.kubernetes.io/enforce-version": security.version,
             } },
