@@ -279,7 +279,43 @@ fn refused(refusal: &Refusal, control: &Control) -> GateResult {
 fn new_complaint<'r>(before: &Refusal, after: &'r Refusal) -> Option<&'r str> {
     let comparable = before.kind == after.kind && !before.complaints.is_empty();
     let mut complaints = after.complaints.iter().filter(|_| comparable);
-    complaints.find(|complaint| !before.complaints.contains(complaint)).map(String::as_str)
+    complaints.find(|complaint| !is_known(&before.complaints, complaint)).map(String::as_str)
+}
+
+/// Whether the same was complained of before. The words differ with the values that a patch
+/// changes, and with the containers that it does not cure.
+fn is_known(before: &[String], complaint: &str) -> bool {
+    before.iter().any(|known| {
+        let same_control = match (control_of(known), control_of(complaint)) {
+            (Some((control, before)), Some((same, after))) => {
+                control == same && quoted(after).all(|name| quoted(before).any(|b| b == name))
+            }
+            _ => false,
+        };
+        known == complaint
+            || same_control
+            || fault_of(known).is_some_and(|fault| Some(fault) == fault_of(complaint))
+    })
+}
+
+/// Of `privileged (container "a" must not …)`, as Pod Security admission says it: the control, and
+/// who violates it.
+fn control_of(complaint: &str) -> Option<(&str, &str)> {
+    complaint.split_once(" (").filter(|(control, _)| !control.contains(':'))
+}
+
+/// What is in double quotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').skip(1).step_by(2)
+}
+
+/// Of `spec.a: Invalid value: "b": …`, as validation says it: the field and the kind of fault.
+fn fault_of(complaint: &str) -> Option<(&str, &str)> {
+    const UNKNOWN_FIELD: &str = "field not declared in schema";
+    let (field, rest) = complaint.split_once(": ")?;
+    // Of several the server names any one, another each time.
+    let field = if rest == UNKNOWN_FIELD { "" } else { field };
+    Some((field, rest.split(':').next().unwrap_or(rest)))
 }
 
 /// The server takes the patched object; its pods may be another matter.
@@ -298,7 +334,7 @@ fn accepted(
         _ => Vec::new(),
     });
     if let (Some(_), Some(Err(refusal))) = (&control.pods, pods)
-        && let Some(new) = pods_denied_after.iter().find(|now| !pods_denied_before.contains(now))
+        && let Some(new) = pods_denied_after.iter().find(|now| !is_known(&pods_denied_before, now))
     {
         let message = format!("the pods are refused: {new}");
         return failed(refusal.kind.cause(), &Refusal { message, ..refusal.clone() });

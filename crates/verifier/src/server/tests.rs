@@ -239,3 +239,27 @@ fn pods_may_be_denied_for_what_was_there_before_and_for_nothing_new() {
     let (outcome, report) = judge("b,c");
     assert_eq!((outcome, report.cause), (GateOutcome::Failed, Some(Cause::AdmissionDenied)));
 }
+
+#[test]
+fn a_complaint_is_known_by_its_control_or_field_and_not_by_its_words() {
+    let before = [
+        r#"privileged (containers "a", "b" must not set privileged=true)"#.to_owned(),
+        r#"spec.labels: Invalid value: {"a":"b"}: does not match"#.to_owned(),
+        "spec.image: Required value".to_owned(),
+    ];
+    for known in [
+        r#"privileged (container "b" must not set privileged=true)"#,
+        r#"spec.labels: Invalid value: {"a":"c"}: does not match"#,
+        "spec.image: Required value",
+    ] {
+        assert!(is_known(&before, known), "{known}");
+    }
+    for new in [
+        r#"privileged (containers "a", "c" must not set privileged=true)"#,
+        r#"hostPort (container "a" uses hostPort 80)"#,
+        r#"spec.image: Invalid value: "x": bad"#,
+        "spec.name: Required value",
+    ] {
+        assert!(!is_known(&before, new), "{new}");
+    }
+}
