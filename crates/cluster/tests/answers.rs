@@ -3,7 +3,6 @@
 
 mod common;
 
-use cluster::{Choice, Options, Server};
 use common::{
     accepted, apply, config_map, deployment, impersonated, namespace, object, refused,
     restricted_pod, seed, shared,
@@ -341,31 +340,35 @@ fn an_object_that_is_too_large_is_invalid() {
     refused(apply(server, &config_map("large", json!({ "a": large }))), Refused::Invalid);
 }
 
+/// Kinds of which a server keeps what it has set itself once they live.
 #[test]
-fn schemas_are_kept_and_damaged_ones_fetched_again() {
+fn an_object_that_lives_as_it_is_written_is_accepted() {
     let Some(server) = shared() else { return };
-    let cache = tempfile::tempdir().unwrap();
-    let (_folder, options) = common::options_of(&common::kubeconfig(server));
-    let options = Options { cache: Some(cache.path().to_owned()), ..options };
-    let choice = Choice::Kubeconfig { context: None };
-    let read = || {
-        let server = Server::connect(&choice, options.clone()).unwrap().unwrap();
-        let before = server.statistics().requests;
-        let schemas = server.open_api().unwrap();
-        (schemas, server.statistics().requests - before)
-    };
-    let (first, fetched) = read();
-    assert_eq!(first.minor, server.minor());
-    let apps = &first.documents.iter().find(|(path, _)| path == "apis/apps/v1").unwrap().1;
-    assert!(apps["components"]["schemas"]["io.k8s.api.apps.v1.Deployment"].is_object());
-    assert!(fetched > 20, "{fetched}");
-    let (second, fetched) = read();
-    assert_eq!(fetched, 1, "only the index is asked for");
-    assert!(first == second);
-    let folder = std::fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
-    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    std::fs::write(&file, "damaged").unwrap();
-    let (third, fetched) = read();
-    assert_eq!(fetched, 2, "the index and the damaged one");
-    assert!(first == third);
+    let mut stateful = deployment("stateful");
+    stateful["kind"] = json!("StatefulSet");
+    stateful["spec"]["serviceName"] = json!("stateful");
+    let mut service = object("v1", "Service", "service");
+    service["spec"] = json!({ "type": "NodePort", "ports": [{ "port": 80 }] });
+    let mut account = object("v1", "ServiceAccount", "account");
+    account["automountServiceAccountToken"] = json!(false);
+    let objects = [stateful, service, account, deployment("web")];
+    let objects = objects.map(|object| within("alive", object));
+    seed(server, &[namespace("alive")]);
+    seed(server, &objects);
+    for object in &objects {
+        accepted(apply(server, object));
+    }
+}
+
+/// What the server wrote into a live pod, job or claim cannot be taken out, so that the file alone
+/// is no longer the object. Nobody must read that as accepted.
+#[test]
+fn an_object_that_only_apply_takes_is_refused_with_that_reason() {
+    let Some(server) = shared() else { return };
+    let pod = within("partly", restricted_pod());
+    seed(server, &[namespace("partly"), pod.clone()]);
+    let refusal = refused(apply(server, &pod), Refused::Invalid);
+    assert!(refusal.message.starts_with("apply takes it, but "), "{refusal:?}");
+    assert!(refusal.complaints[0].starts_with("spec: Forbidden: pod updates"), "{refusal:?}");
+    assert!(!refusal.complaints[0].contains('\n'), "without the server's dump: {refusal:?}");
 }
