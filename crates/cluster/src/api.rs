@@ -86,7 +86,7 @@ impl Api {
             let reply = self.ask(&whole(&target, name, &object, &live)).await?;
             races += 1;
             if reply.status != StatusCode::CONFLICT || races == RACES {
-                return self.explained(&reply, &target, &["update"]).await;
+                return self.explained(&reply, &target, &["update"]).await.map_err(as_a_whole);
             }
         }
     }
@@ -251,6 +251,15 @@ fn portable(object: &Value) -> Value {
         }
     }
     object
+}
+
+/// A live object may hold what the server wrote into it and does not let go.
+fn as_a_whole(mut refusal: Refusal) -> Refusal {
+    if refusal.kind == Refused::Invalid {
+        let message = refusal.message;
+        refusal.message = format!("apply takes it, but not in place of the live object: {message}");
+    }
+    refusal
 }
 
 /// The whole object in the place of the live one.

@@ -289,3 +289,59 @@ impl Drop for Ephemeral {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Binaries, PORTS, retry_ports};
+    use crate::error::Error;
+    use std::fs;
+    use std::path::Path;
+
+    fn install(folder: &Path, names: &[&str]) {
+        fs::create_dir_all(folder).unwrap();
+        for name in names {
+            fs::write(folder.join(name), "").unwrap();
+        }
+    }
+
+    #[test]
+    fn the_newest_complete_version_is_found() {
+        let cache = tempfile::tempdir().unwrap();
+        let of = |version: &str| cache.path().join(version);
+        install(&of("1.9"), &["etcd", "kube-apiserver"]);
+        install(&of("1.35"), &["etcd", "kube-apiserver"]);
+        install(&of("1.36"), &["etcd"]);
+        install(&of("other"), &["etcd", "kube-apiserver"]);
+        let find = |wanted| Binaries::find(None, Some(cache.path().to_owned()), wanted);
+        assert_eq!(find(None).unwrap().folder, of("1.35"));
+        assert_eq!(find(Some("1.9")).unwrap().folder, of("1.9"));
+        let error = find(Some("1.36")).unwrap_err().to_string();
+        let place = format!("no etcd and kube-apiserver 1.36 in {};", of("1.36").display());
+        assert!(error.starts_with(&place), "{error}");
+    }
+
+    #[test]
+    fn an_explicit_folder_is_the_only_one() {
+        let cache = tempfile::tempdir().unwrap();
+        install(&cache.path().join("1.36"), &["etcd", "kube-apiserver"]);
+        let assets = cache.path().join("assets");
+        let found = Binaries::find(Some(assets.clone()), Some(cache.path().to_owned()), None);
+        let error = found.unwrap_err().to_string();
+        assert!(error.contains(&format!("in {};", assets.display())), "{error}");
+    }
+
+    #[test]
+    fn another_port_is_tried_when_one_is_taken_and_only_then() {
+        let failing = |log: &'static str| {
+            let mut attempts = 0;
+            let outcome = retry_ports::<()>(|| {
+                attempts += 1;
+                Err(Error::DidNotStart { reason: String::new(), log: log.to_owned() })
+            });
+            assert!(outcome.is_err());
+            attempts
+        };
+        assert_eq!(failing("listen tcp 127.0.0.1:1: bind: address already in use"), PORTS);
+        assert_eq!(failing("no luck"), 1);
+    }
+}

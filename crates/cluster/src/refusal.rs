@@ -126,9 +126,13 @@ fn missing_namespace(status: &Status) -> bool {
 fn complaints(status: &Status) -> Vec<String> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     let causes: Vec<_> = causes
-        .map(|cause| match cause.field.as_str() {
-            "" => cause.message.clone(),
-            field => format!("{field}: {}", cause.message),
+        .map(|cause| {
+            // Some go on with a dump of the object.
+            let complaint = cause.message.lines().next().unwrap_or_default();
+            match cause.field.as_str() {
+                "" => complaint.to_owned(),
+                field => format!("{field}: {complaint}"),
+            }
         })
         .collect();
     if !causes.is_empty() {
