@@ -161,9 +161,9 @@ fn an_expired_certificate_is_no_credential() {
     assert!(matches!(error, Error::Unauthorized { .. }), "{error}");
     assert!(error.to_string().contains("expired"), "{error}");
 
-    let expiring = server.connect(now() + Duration::from_secs(6)).unwrap();
-    let map = config_map("map", json!({}));
-    eventually("a credential that expires during a run", || match apply(&expiring, &map) {
+    let expiring = server.connect(now() + Duration::from_secs(10)).unwrap();
+    let tried = namespace("tried");
+    eventually("a credential that expires during a run", || match apply(&expiring, &tried) {
         Answer::Refused(refusal) if refusal.kind == Refused::Unauthorized => true,
         answer => {
             std::thread::sleep(Duration::from_millis(200));
