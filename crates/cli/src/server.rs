@@ -18,6 +18,8 @@ pub(crate) struct Connected {
     server: Server,
     /// Its schemas, one document for each group version.
     documents: Vec<Value>,
+    /// Definitions that were created just now: their schemas come a little later.
+    definitions: Vec<Value>,
 }
 
 impl ServerArgs {
@@ -73,7 +75,9 @@ impl Connected {
             writeln!(stderr, "warning: the server does not take {object} as a seed: {why}")?;
         }
         let documents = server.open_api()?.documents.into_iter().map(|(_, document)| document);
-        Ok(Some(Self { documents: documents.collect(), server }))
+        let is_definition = |seed: &Value| seed["kind"] == "CustomResourceDefinition";
+        let definitions = seeds.into_iter().filter(is_definition).collect();
+        Ok(Some(Self { documents: documents.collect(), definitions, server }))
     }
 
     /// Who judges.
@@ -88,8 +92,13 @@ impl Connected {
 
     /// The server's own schemas, and those of other versions.
     pub(crate) fn schemas(&self, versions: &[Version]) -> anyhow::Result<Schemas> {
-        Schemas::with_live(versions, self.server.minor(), &self.documents)
-            .context("the API server's schemas cannot be used")
+        let mut schemas = Schemas::with_live(versions, self.server.minor(), &self.documents)
+            .context("the API server's schemas cannot be used")?;
+        for definition in &self.definitions {
+            // What is wrong with one, the server has said when it was created.
+            let _ = schemas.add_crd(definition);
+        }
+        Ok(schemas)
     }
 }
 

@@ -255,7 +255,7 @@ fn portable(object: &Value) -> Value {
 
 /// A live object may hold what the server wrote into it and does not let go.
 fn as_a_whole(mut refusal: Refusal) -> Refusal {
-    if refusal.kind == Refused::Invalid {
+    if matches!(refusal.kind, Refused::Invalid | Refused::Immutable) {
         let message = refusal.message;
         refusal.message = format!("apply takes it, but not in place of the live object: {message}");
     }

@@ -94,7 +94,7 @@ fn an_immutable_field_of_a_live_object_cannot_change() {
     let mut changed = within("immutable", deployment("web"));
     changed["spec"]["selector"]["matchLabels"] = json!({ "app": "x" });
     changed["spec"]["template"]["metadata"]["labels"] = json!({ "app": "x" });
-    let refusal = refused(apply(server, &changed), Refused::Invalid);
+    let refusal = refused(apply(server, &changed), Refused::Immutable);
     assert!(refusal.complaints.iter().any(|c| c.contains("field is immutable")), "{refusal:?}");
 }
 
@@ -367,7 +367,7 @@ fn an_object_that_only_apply_takes_is_refused_with_that_reason() {
     let Some(server) = shared() else { return };
     let pod = within("partly", restricted_pod());
     seed(server, &[namespace("partly"), pod.clone()]);
-    let refusal = refused(apply(server, &pod), Refused::Invalid);
+    let refusal = refused(apply(server, &pod), Refused::Immutable);
     assert!(refusal.message.starts_with("apply takes it, but "), "{refusal:?}");
     assert!(refusal.complaints[0].starts_with("spec: Forbidden: pod updates"), "{refusal:?}");
     assert!(!refusal.complaints[0].contains('\n'), "without the server's dump: {refusal:?}");
