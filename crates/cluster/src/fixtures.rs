@@ -1,6 +1,7 @@
 //! What an ephemeral server needs before it can judge: the surroundings that the inputs assume.
 
 use detector::Corpus;
+use manifest::Node;
 use rules::Object;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashSet};
@@ -51,7 +52,7 @@ fn is_fixture(object: &Object<'_>) -> bool {
 /// Every definition makes the server work out its schemas again: only those that are used are
 /// worth it.
 fn is_used(object: &Object<'_>, used: &HashSet<(&str, &str)>) -> bool {
-    let text = |keys: &[&str]| object.at(keys).and_then(|node| node.as_str()).unwrap_or("");
+    let text = |keys: &[&str]| object.at(keys).and_then(Node::as_str).unwrap_or("");
     object.is("apiextensions.k8s.io", "CustomResourceDefinition")
         && used.contains(&(text(&["spec", "group"]), text(&["spec", "names", "kind"])))
 }

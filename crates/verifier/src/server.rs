@@ -266,7 +266,9 @@ fn refused(refusal: &Refusal, control: &Control) -> GateResult {
         }
         Err(before) => match new_complaint(before, refusal) {
             Some(complaint) => {
-                let refusal = Refusal { message: complaint.to_owned(), ..refusal.clone() };
+                let only = vec![complaint.to_owned()];
+                let message = complaint.to_owned();
+                let refusal = Refusal { message, complaints: only, ..refusal.clone() };
                 failed(refusal.kind.cause(), &refusal)
             }
             None => unavailable(Cause::RejectedBefore, before),
@@ -337,7 +339,8 @@ fn accepted(
         && let Some(new) = pods_denied_after.iter().find(|now| !is_known(&pods_denied_before, now))
     {
         let message = format!("the pods are refused: {new}");
-        return failed(refusal.kind.cause(), &Refusal { message, ..refusal.clone() });
+        let complaints = vec![new.clone()];
+        return failed(refusal.kind.cause(), &Refusal { message, complaints, ..refusal.clone() });
     }
     let Change { effect, same_pods } = change();
     let said = ServerReport {
@@ -367,13 +370,25 @@ fn unavailable(cause: Cause, refusal: &Refusal) -> GateResult {
 }
 
 fn refusal_result(outcome: GateOutcome, cause: Cause, refusal: &Refusal) -> GateResult {
-    let reason = format!("{}: {}", cause.as_str(), refusal.message);
+    let reason = format!("{}: {}", cause.as_str(), in_words(refusal));
     let policy = refusal.policy.clone();
     report(
         outcome,
         Some(reason),
         ServerReport { cause: Some(cause), policy, ..ServerReport::default() },
     )
+}
+
+/// The server names several faults in any order, another each time.
+fn in_words(refusal: &Refusal) -> String {
+    match (refusal.kind, refusal.complaints.len()) {
+        (Refused::Invalid, 2..) => {
+            let mut complaints = refusal.complaints.clone();
+            complaints.sort();
+            complaints.join("; ")
+        }
+        _ => refusal.message.clone(),
+    }
 }
 
 fn report(outcome: GateOutcome, reason: Option<String>, report: ServerReport) -> GateResult {

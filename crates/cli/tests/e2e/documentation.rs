@@ -1,6 +1,6 @@
 //! The commands that the documentation shows really run.
 
-use crate::tool::{Folder, root};
+use crate::tool::{Folder, has_server, root};
 use std::path::Path;
 
 /// The lines that start with `$ k8s-auto-fix` in the `console` blocks of a page.
@@ -41,11 +41,19 @@ fn documented_commands_run() {
     }
     pages.retain(|page| page.extension().is_some_and(|e| e == "md") && page.exists());
     let mut failed = Vec::new();
+    // Whoever reads about `--server kubeconfig` has a cluster.
+    let cluster = has_server("commands with --server").then(a_cluster);
     for page in pages {
         let folder = Folder::new();
         copy(&root.join("examples"), &folder, "examples");
         for command in commands(&std::fs::read_to_string(&page).unwrap()) {
-            let script = format!("k8s-auto-fix() {{ \"$TOOL\" \"$@\"; }}; {command}");
+            if command.contains("--server") && cluster.is_none() {
+                continue;
+            }
+            let kubeconfig = cluster.as_ref().map_or_else(String::new, kubeconfig);
+            let script = format!(
+                "export KUBECONFIG='{kubeconfig}'; k8s-auto-fix() {{ \"$TOOL\" \"$@\"; }}; {command}"
+            );
             let ran = folder.shell(&script);
             if !matches!(ran.code, Some(0 | 1)) {
                 failed.push(format!("{}: {command}: {:?}\n{}", page.display(), ran.code, ran.err));
@@ -53,6 +61,15 @@ fn documented_commands_run() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn a_cluster() -> cluster::Server {
+    let choice = cluster::Choice::Ephemeral { version: None };
+    cluster::Server::connect(&choice, cluster::Options::default()).unwrap().unwrap()
+}
+
+fn kubeconfig(server: &cluster::Server) -> String {
+    server.folder().unwrap().join("kubeconfig").display().to_string()
 }
 
 #[test]

@@ -23,5 +23,6 @@ mod real_input;
 mod reference;
 mod same_bytes;
 mod scanners;
+mod server;
 mod tool;
 mod usage;

@@ -288,6 +288,8 @@ echo ']}'"#,
         "v.json",
         "--gates-profile",
         "strict",
+        "--disable-gate",
+        "server",
     ];
     let rescan = |folder: &Folder| {
         let verdict = folder.records("v.json").remove(0);
@@ -453,6 +455,8 @@ fn real_scanners_agree_that_the_fixes_cure() {
         "--include-errors",
         "--gates-profile",
         "strict",
+        "--disable-gate",
+        "server",
     ];
     with_path(&folder, &path, &[&verify[..], &scanners, &chosen].concat()).ended(0);
     let verdicts = folder.records("v.json");

@@ -225,6 +225,17 @@ pub(crate) fn python(test: &str) -> Option<PathBuf> {
     python
 }
 
+/// Whether an API server can be started, or a loud word that the test does not run.
+pub(crate) fn has_server(test: &str) -> bool {
+    let there = std::env::var_os("KUBEBUILDER_ASSETS").is_some();
+    if !there {
+        println!(
+            "SKIPPED: {test}: set KUBEBUILDER_ASSETS to a folder with etcd and kube-apiserver"
+        );
+    }
+    there
+}
+
 /// Unpacks an archive of the data folder.
 pub(crate) fn unpack(data: &Path, name: &str, into: &Path) {
     let archive = data.join(name);
