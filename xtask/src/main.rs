@@ -25,7 +25,8 @@ usage: cargo xtask <command>
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
   types [--check]       the Go types that kube-linter decodes into, made from the modules
-  schemas [--check]     the packed Kubernetes schemas, made from Kubernetes' own documents";
+  schemas [--check [VERSION…]]
+                        the packed Kubernetes schemas, made from what real servers serve";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,7 +39,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "types" => types::run(root, rest),
-        Some((command, rest)) if command == "schemas" => schemas::run(rest),
+        Some((command, rest)) if command == "schemas" => schemas::run(root, rest),
         _ => anyhow::bail!("{USAGE}"),
     }
 }

@@ -1,18 +1,19 @@
 //! `cargo xtask schemas`: packs the Kubernetes schemas that `crates/schema` embeds.
 //!
-//! The source is the Go module `k8s.io/kubernetes`, fetched by the `go` client and so checked
-//! against the public checksum database. Two files of it are read: `swagger.json` for the shapes,
-//! and the generated OpenAPI source for the enums, which the published document leaves out.
+//! The source is what the API server of each minor says of itself: its OpenAPI v3 documents. The
+//! servers are built from Go modules, which the `go` client checks against the public checksum
+//! database. Former releases cannot be built any more; theirs is the `swagger.json` that their
+//! module holds.
 
+mod server;
+
+use crate::tools;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// Newest patch release of every minor that is embedded.
-const RELEASES: [&str; 5] = ["v1.33.13", "v1.34.4", "v1.35.4", "v1.36.3", "v1.37.2"];
 
 /// The last releases that served kinds which are gone: `extensions/v1beta1` and `apps/v1beta*` up
 /// to 1.15, `networking.k8s.io/v1beta1` and others up to 1.21, `batch/v1beta1` and
@@ -38,41 +39,53 @@ const KEPT: [&str; 12] = [
 /// Field name to the distinct sets of keys that identify an item of that list.
 type ListKeys = BTreeMap<String, BTreeSet<Vec<String>>>;
 
-/// Enum values by definition suffix (`core.v1.Container`) and field.
-type Enums = BTreeMap<(String, String), Vec<String>>;
-
-/// Regenerates the data files, or with `--check` compares them with what is committed.
-pub(crate) fn run(arguments: &[String]) -> Result<()> {
-    let check = match arguments {
+/// Regenerates the data files, or with `--check` compares them with what is committed; all of
+/// them, or those of the minors that are named.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let (flags, named): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| argument.starts_with('-'));
+    let check = match flags.as_slice() {
         [] => false,
-        [flag] if flag == "--check" => true,
-        other => bail!("usage: cargo xtask schemas [--check], got {other:?}"),
+        ["--check"] => true,
+        other => bail!("usage: cargo xtask schemas [--check [VERSION…]], got {other:?}"),
     };
-    let data = data_folder();
+    if named.is_empty() {
+        return all(root, check);
+    }
+    // One file holds the keys of all minors, so it cannot be written from some of them.
+    ensure!(check, "some versions can only be checked: leave out {}", named.join(", "));
+    for minor in named {
+        let packed = pack_server(root, minor)?;
+        write_or_check(&file(minor), &serde_json::to_vec(&packed)?, check)?;
+    }
+    Ok(())
+}
+
+fn all(root: &Path, check: bool) -> Result<()> {
     let mut keys = ListKeys::new();
-    for (release, folder) in RELEASES.iter().zip(download(&RELEASES)?) {
-        let packed = pack(release, &folder, &read_enums_of(release, &folder)?)?;
+    for minor in tools::pinned(root)? {
+        let packed = pack_server(root, &minor)?;
         collect_list_keys(&packed, &mut keys)?;
-        write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
+        write_or_check(&file(&minor), &serde_json::to_vec(&packed)?, check)?;
     }
     for (release, folder) in FORMER_RELEASES.iter().zip(download(&FORMER_RELEASES)?) {
-        // Their generated source is not published, so they come without enums.
-        let packed = pack(release, &folder, &Enums::new())?;
-        write_or_check(&data.join(file_name(release)?), &serde_json::to_vec(&packed)?, check)?;
+        let packed = pack_former(release, &folder)?;
+        let (minor, _) = release.rsplit_once('.').context("a release has three parts")?;
+        let minor = minor.trim_start_matches('v');
+        write_or_check(&file(minor), &serde_json::to_vec(&packed)?, check)?;
     }
     let mut text = serde_json::to_string_pretty(&keys)?;
     text.push('\n');
-    write_or_check(&data.join("list-map-keys.json"), text.as_bytes(), check)
+    write_or_check(&data_folder().join("list-map-keys.json"), text.as_bytes(), check)
 }
 
 fn data_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/schema/data")
 }
 
-/// `v1.36.3` to `v1.36.json.gz`.
-fn file_name(release: &str) -> Result<String> {
-    let (minor, _) = release.rsplit_once('.').context("a release has three parts")?;
-    Ok(format!("{minor}.json.gz"))
+/// The file of a minor such as `1.36`.
+fn file(minor: &str) -> PathBuf {
+    data_folder().join(format!("v{minor}.json.gz"))
 }
 
 /// Folders of the unpacked modules, in the order of the releases.
@@ -103,35 +116,35 @@ fn download(releases: &[&str]) -> Result<Vec<PathBuf>> {
         .collect()
 }
 
-/// The enums of a release, from its generated source.
-fn read_enums_of(release: &str, folder: &Path) -> Result<Enums> {
-    let source = folder.join("pkg/generated/openapi/zz_generated.openapi.go");
-    let enums = read_enums(&std::fs::read_to_string(source)?);
-    ensure!(
-        enums.len() > 100,
-        "{release}: the generated OpenAPI source is written differently now"
-    );
-    Ok(enums)
+/// What a server of a minor serves.
+fn pack_server(root: &Path, minor: &str) -> Result<Value> {
+    let release = tools::release(root, minor)?;
+    let documents = server::documents(root, minor, &release)?;
+    let definitions = schema::live::definitions(&documents)?;
+    let definitions = definitions.iter().map(|(name, schema)| (name.clone(), strip(schema)));
+    Ok(packed(&release, definitions.collect()))
 }
 
-/// One release as `{"kubernetes": "v1.36.3", "definitions": {…}}`.
-fn pack(release: &str, folder: &Path, enums: &Enums) -> Result<Value> {
+/// What a former release said of itself; its published document names no enums.
+fn pack_former(release: &str, folder: &Path) -> Result<Value> {
     let swagger = std::fs::read(folder.join("api/openapi-spec/swagger.json"))?;
     let swagger: Value = serde_json::from_slice(&swagger)?;
     let definitions = swagger.get("definitions").and_then(Value::as_object);
     let definitions = definitions.context("swagger.json has no definitions")?;
-    let mut packed = Map::new();
+    let mut stripped = Map::new();
     for (name, definition) in definitions {
         let mut schema = strip(definition);
         drop_shared_kinds(&mut schema);
-        add_enums(name, &mut schema, enums);
-        packed.insert(name.clone(), schema);
+        stripped.insert(name.clone(), schema);
     }
-    Ok(json!({"kubernetes": release, "definitions": sorted(packed)}))
+    Ok(packed(release, stripped))
 }
 
-fn sorted(map: Map<String, Value>) -> BTreeMap<String, Value> {
-    map.into_iter().collect()
+/// `{"kubernetes": "v1.36.3", "definitions": {…}}`, in an order that no server chooses.
+fn packed(release: &str, definitions: Map<String, Value>) -> Value {
+    let mut definitions = Value::Object(definitions);
+    definitions.sort_all_objects();
+    json!({"kubernetes": release, "definitions": definitions})
 }
 
 /// A schema without the keywords that validation does not use.
@@ -163,55 +176,6 @@ fn drop_shared_kinds(schema: &mut Value) {
     let shared = schema.get(KINDS).and_then(Value::as_array).is_some_and(|kinds| kinds.len() > 1);
     if let (true, Some(fields)) = (shared, schema.as_object_mut()) {
         fields.shift_remove(KINDS);
-    }
-}
-
-/// Reads `Enum:` lines of the generated Go source: the function names the type, five tabs of
-/// indentation mark a field of it.
-fn read_enums(source: &str) -> Enums {
-    let (mut definition, mut field) = (String::new(), String::new());
-    let mut enums = Enums::new();
-    for line in source.lines() {
-        if let Some(rest) = line.strip_prefix("func schema_") {
-            definition = definition_suffix(rest.split('(').next().unwrap_or_default());
-        } else if let Some(rest) = line.strip_prefix("\t\t\t\t\t\"") {
-            field = rest.split('"').next().unwrap_or_default().to_owned();
-        } else if let Some(values) = enum_values(line) {
-            enums.insert((definition.clone(), field.clone()), values);
-        }
-    }
-    enums
-}
-
-/// `k8sio_api_core_v1_Container` to `.core.v1.Container`.
-fn definition_suffix(function: &str) -> String {
-    let parts: Vec<&str> = function.split('_').collect();
-    let last_three = parts.len().saturating_sub(3);
-    format!(".{}", parts.get(last_three..).unwrap_or_default().join("."))
-}
-
-fn enum_values(line: &str) -> Option<Vec<String>> {
-    let list = line.trim_start().strip_prefix("Enum:")?.trim_start();
-    let list = list.strip_prefix("[]interface{}{")?.strip_suffix("},")?;
-    serde_json::from_str(&format!("[{list}]")).ok()
-}
-
-/// Puts the enum on the field, or on its items when the field is a list or a map.
-fn add_enums(name: &str, schema: &mut Value, enums: &Enums) {
-    let Some(fields) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
-    for ((definition, field), values) in enums {
-        let Some(target) = fields.get_mut(field).filter(|_| name.ends_with(definition)) else {
-            continue;
-        };
-        let inner =
-            ["items", "additionalProperties"].into_iter().find(|key| target[*key].is_object());
-        let target = match inner {
-            Some(key) => &mut target[key],
-            None => target,
-        };
-        if target["type"] == "string" {
-            target["enum"] = json!(values);
-        }
     }
 }
 
@@ -264,23 +228,6 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const SOURCE: &str = concat!(
-        "func schema_k8sio_api_core_v1_Container(ref common.ReferenceCallback) x {\n",
-        "\t\t\t\t\t\"imagePullPolicy\": {\n",
-        "\t\t\t\t\t\t\tEnum:        []interface{}{\"Always\", \"Never\"},\n",
-    );
-
-    #[test]
-    fn enums_come_from_the_generated_source() {
-        let enums = read_enums(SOURCE);
-        let key = (".core.v1.Container".to_owned(), "imagePullPolicy".to_owned());
-        assert_eq!(enums[&key], ["Always", "Never"]);
-
-        let mut schema = json!({"properties": {"imagePullPolicy": {"type": "string"}}});
-        add_enums("io.k8s.api.core.v1.Container", &mut schema, &enums);
-        assert_eq!(schema["properties"]["imagePullPolicy"]["enum"], json!(["Always", "Never"]));
-    }
 
     #[test]
     fn a_property_called_description_survives_stripping() {

@@ -26,6 +26,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             .args(["check", "licenses", "bans", "sources"]),
     )?;
     step("generated files", cargo(root).args(["xtask", "generate", "--check"]))?;
+    let args = ["xtask", "schemas", "--check", tools::TESTED];
+    step("schemas of a real server", cargo(root).args(args).env("PATH", &tools.path))?;
     // Optimised, because whole corpora go through the tests.
     let args = ["test", "--workspace", "--profile", "fast", "--no-fail-fast"];
     step("tests", tests(root, &tools).args(args))?;

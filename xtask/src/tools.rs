@@ -6,7 +6,7 @@
 mod go;
 mod servers;
 
-pub(crate) use servers::TESTED;
+pub(crate) use servers::{TESTED, pinned, release};
 
 use anyhow::{Context as _, bail};
 use std::ffi::{OsStr, OsString};

@@ -82,6 +82,8 @@ pub struct Options {
     pub force_conflicts: bool,
     /// What pods must fulfil on an ephemeral server.
     pub pod_security: PodSecurity,
+    /// What an ephemeral server is told besides, as `--name=value`.
+    pub apiserver_flags: Vec<String>,
     /// Where schemas are kept; `k8s-auto-fix/openapi` in the user's cache folder when not said.
     pub cache: Option<PathBuf>,
     /// A kubeconfig to read instead of those in `KUBECONFIG` and the home folder.
@@ -96,6 +98,7 @@ impl Default for Options {
             retries: 4,
             force_conflicts: false,
             pod_security: PodSecurity::default(),
+            apiserver_flags: Vec::new(),
             cache: None,
             kubeconfig: None,
         }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 const SUPERVISOR: &str = r#"
 trap '' INT HUP TERM
 dir=$1 etcd=$2 apiserver=$3 port=$4
+shift 4
 cd "$dir" || exit 1
 serve() {
     name=$1
@@ -37,7 +38,7 @@ serve kube-apiserver "$apiserver" --etcd-servers "unix://$dir/etcd.sock" \
     --authorization-mode RBAC --allow-privileged=true --service-cluster-ip-range 10.0.0.0/16 \
     --service-account-issuer https://kubernetes.default.svc \
     --service-account-signing-key-file "$dir/accounts.key" \
-    --service-account-key-file "$dir/accounts.pub" &
+    --service-account-key-file "$dir/accounts.pub" "$@" &
 while read -r line; do :; done
 for name in etcd kube-apiserver; do
     until [ -s "$name.pid" ]; do sleep 0.01; done
@@ -137,14 +138,14 @@ pub(crate) struct Started {
 }
 
 /// Starts a server. It is not ready yet: see [`Ephemeral::check`].
-pub(crate) fn start(binaries: &Binaries) -> Result<Started, Error> {
+pub(crate) fn start(binaries: &Binaries, flags: &[String]) -> Result<Started, Error> {
     let folder = folder()?;
     let certificates = certificates::make()?;
     let token = token()?;
     write_files(folder.path(), &certificates, &token)?;
     let port = free_port()?;
     write_kubeconfig(folder.path(), &token, port)?;
-    let supervisor = supervise(binaries, folder.path(), port)?;
+    let supervisor = supervise(binaries, folder.path(), port, flags)?;
     // From here on the supervisor removes it.
     let server = Ephemeral { folder: folder.keep(), port, supervisor };
     let config = config(&certificates, token, port)?;
@@ -209,11 +210,17 @@ fn free_port() -> Result<u16, Error> {
     Ok(address.map_err(Error::prepare("a port of 127.0.0.1"))?.port())
 }
 
-fn supervise(binaries: &Binaries, folder: &Path, port: u16) -> Result<Child, Error> {
+fn supervise(
+    binaries: &Binaries,
+    folder: &Path,
+    port: u16,
+    flags: &[String],
+) -> Result<Child, Error> {
     Command::new("/bin/sh")
         .args(["-c", SUPERVISOR, "k8s-auto-fix-server"])
         .args([folder, &binaries.etcd(), &binaries.apiserver()])
         .arg(port.to_string())
+        .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -211,7 +211,8 @@ async fn started(
     binaries: &Binaries,
     options: &Options,
 ) -> Result<(Ephemeral, Client, Version), Error> {
-    let ephemeral::Started { server, config } = ephemeral::start(binaries)?;
+    let ephemeral::Started { server, config } =
+        ephemeral::start(binaries, &options.apiserver_flags)?;
     let url = config.cluster_url.to_string();
     let start = Instant::now();
     // While it starts nobody listens, so every attempt is one of its own.
