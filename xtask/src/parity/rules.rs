@@ -57,6 +57,7 @@ fn table(name: &str, inputs: &[Input], page: &mut Page) -> usize {
         unselected: &[],
         gates: &GateSet::default(),
         timings: false,
+        server: None,
         rescan: None,
     };
     let ended: Vec<Vec<(&'static str, Status, bool)>> = (0..corpus.len())
