@@ -98,7 +98,7 @@ fn fixes_come_with_what_they_change_of_what_runs() {
         return;
     }
     let folder = Folder::with(&[("in/web.yaml", DEPLOYMENT)]);
-    let said =
+    let select =
         ["--select", "privileged-container,unset-cpu-requirements,privilege-escalation-container"];
     folder.run(&[&RUN[..], &select].concat()).ended(0);
     let safe = result(&folder, "unset-cpu-requirements");
