@@ -172,6 +172,7 @@ fn stages(folder: &Path, runs: usize, report: &mut String) -> anyhow::Result<()>
             unselected: &unselected,
             gates: &GateSet::default(),
             timings: false,
+            server: None,
             rescan: None,
         };
         let (judging, accepted) = best(runs, || {

@@ -51,7 +51,10 @@ fn is_fixture(object: &Object<'_>) -> bool {
 /// Every definition makes the server work out its schemas again: only those that are used are
 /// worth it.
 fn is_used(object: &Object<'_>, used: &HashSet<(&str, &str)>) -> bool {
-    let text = |keys: &[&str]| object.at(keys).and_then(|node| node.as_str()).unwrap_or("");
+    let text = |keys: &[&str]| {
+        let Some(node) = object.at(keys) else { return "" };
+        node.as_str().unwrap_or("")
+    };
     object.is("apiextensions.k8s.io", "CustomResourceDefinition")
         && used.contains(&(text(&["spec", "group"]), text(&["spec", "names", "kind"])))
 }

@@ -1,7 +1,7 @@
 //! Every rule's findings on real input, and what becomes of them.
 
-use super::Page;
 use crate::bench::{manifests, unpack};
+use crate::page::Page;
 use detector::{Corpus, Input, ObjectContext, Sifted};
 use manifest::Limits;
 use rayon::prelude::*;
@@ -57,6 +57,7 @@ fn table(name: &str, inputs: &[Input], page: &mut Page) -> usize {
         unselected: &[],
         gates: &GateSet::default(),
         timings: false,
+        server: None,
         rescan: None,
     };
     let ended: Vec<Vec<(&'static str, Status, bool)>> = (0..corpus.len())
