@@ -6,8 +6,10 @@
 mod bench;
 mod generate;
 mod measure;
+mod page;
 mod parity;
 mod schemas;
+mod server;
 mod test;
 mod tools;
 mod types;
@@ -21,6 +23,8 @@ usage: cargo xtask <command>
   tools [VERSION…]      install what the tests need, and the API servers of more versions
   bench [--full]        time the tool on the dev corpus, write docs/benchmarks.md
   measure               the funnel of every rule on real input, into docs/measurements.md
+  server [--full]       what a real API server says of every fix, and how fast it is asked, into
+                        docs/server-measurements.md
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
@@ -36,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "tools" => tools::run_command(root, rest),
         Some((command, rest)) if command == "bench" => bench::run(root, rest),
         Some((command, [])) if command == "measure" => measure::run(root),
+        Some((command, rest)) if command == "server" => server::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "types" => types::run(root, rest),

@@ -5,16 +5,16 @@ mod kube_linter;
 mod pod_security;
 mod rules;
 
+use crate::page::Page;
 use anyhow::Context as _;
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-/// How often something was found.
-type Counts<K> = BTreeMap<K, usize>;
+const HEAD: &str = "# Parity\n\nWritten by `cargo xtask parity` from the oracles in the data folder: \
+    what other tools and a real API\nserver say of the same manifests, and what becomes of the \
+    findings of each rule.\n";
 
 /// Compares with every oracle of the data folder and of further folders with the same layout, and
 /// fails when one of them disagrees. The page is about the data folder alone.
@@ -23,11 +23,11 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let further = arguments.iter().filter(|argument| *argument != "--check");
     let data = std::env::var_os("K8S_AUTO_FIX_DATA")
         .context("set K8S_AUTO_FIX_DATA to the folder with the oracles")?;
-    let mut page = Page::new();
+    let mut page = Page::new(HEAD);
     let mut differences = compare(Path::new(&data), &mut page)?;
     println!("{}", page.summary);
     for folder in further {
-        let mut other = Page::new();
+        let mut other = Page::new(HEAD);
         differences += compare(&PathBuf::from(folder), &mut other)?;
         println!("{folder}\n{}", other.summary);
     }
@@ -52,45 +52,6 @@ fn compare(data: &Path, page: &mut Page) -> anyhow::Result<usize> {
     Ok(differences)
 }
 
-/// The page, and the lines of it that go to the terminal.
-struct Page {
-    text: String,
-    summary: String,
-}
-
-impl Page {
-    fn new() -> Self {
-        let text = "# Parity\n\nWritten by `cargo xtask parity` from the oracles in the data \
-                    folder: what other tools and a real API\nserver say of the same manifests, \
-                    and what becomes of the findings of each rule.\n"
-            .to_owned();
-        Self { text, summary: String::new() }
-    }
-
-    fn section(&mut self, title: &str) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "\n## {title}");
-        let _ = write!(self.summary, "{title}: ");
-    }
-
-    fn line(&mut self, line: &str) {
-        let _ = writeln!(self.text, "\n{line}");
-        let _ = writeln!(self.summary, "{line}");
-    }
-
-    /// Rows are cells with ` | ` between them; no table without rows.
-    fn table(&mut self, head: &str, rule: &str, rows: impl Iterator<Item = String>) {
-        let mut rows = rows.peekable();
-        if rows.peek().is_none() {
-            return;
-        }
-        let _ = write!(self.text, "\n| {head} |\n| {rule} |\n");
-        for row in rows {
-            let _ = writeln!(self.text, "| {row} |");
-        }
-    }
-}
-
 /// The lines of a packed JSON Lines file; none when there is no such file.
 fn lines(path: &Path) -> anyhow::Result<Option<Vec<Value>>> {
     let Ok(file) = std::fs::File::open(path) else { return Ok(None) };
@@ -99,11 +60,6 @@ fn lines(path: &Path) -> anyhow::Result<Option<Vec<Value>>> {
         rows.push(serde_json::from_str(&line?).with_context(|| path.display().to_string())?);
     }
     Ok(Some(rows))
-}
-
-/// Adds one.
-fn count<K: Ord>(counts: &mut Counts<K>, key: K) {
-    *counts.entry(key).or_default() += 1;
 }
 
 /// A text field.

@@ -31,9 +31,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     // Optimised, because whole corpora go through the tests.
     let args = ["test", "--workspace", "--profile", "fast", "--no-fail-fast"];
     step("tests", tests(root, &tools).args(args))?;
-    // A step of its own, so that its summary is seen; of the same build as the other tests.
-    let args = ["test", "--workspace", "--profile", "fast", "--bin", "xtask", "--"];
-    step("parity", tests(root, &tools).args(args).args(["--ignored", "--nocapture"]))?;
+    // Steps of their own, so that what they say is seen; of the same build as the other tests.
+    for (name, filter) in [("parity", "parity::tests"), ("API server", "server::tests")] {
+        let args = ["test", "--workspace", "--profile", "fast", "--bin", "xtask", "--"];
+        let shown = ["--ignored", "--nocapture", filter];
+        step(name, tests(root, &tools).args(args).args(shown))?;
+    }
     println!("\nall steps passed in {} s", start.elapsed().as_secs());
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! kube-linter: each corpus file on its own, the corpus as one tree, and its own test cases.
 
-use super::{Counts, Page, count, lines, text};
+use super::{lines, text};
 use crate::bench::unpack;
+use crate::page::{Counts, Page, count};
 use anyhow::Context as _;
 use detector::{Corpus, Found, Input, ObjectContext};
 use manifest::{Limits, Node};

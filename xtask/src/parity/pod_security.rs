@@ -1,6 +1,7 @@
 //! Pod Security: upstream's own cases, and a real API server's admission.
 
-use super::{Counts, Page, count, lines, text};
+use super::{lines, text};
+use crate::page::{Counts, Page, count};
 use anyhow::Context as _;
 use manifest::{Limits, Source};
 use rules::pod_security::{Edition, Level, failing_controls};

@@ -1,7 +1,7 @@
 //! Every rule's findings on real input, and what becomes of them.
 
-use super::Page;
 use crate::bench::{manifests, unpack};
+use crate::page::Page;
 use detector::{Corpus, Input, ObjectContext, Sifted};
 use manifest::Limits;
 use rayon::prelude::*;
