@@ -42,8 +42,9 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
         offenders.extend(funnel::measure(&corpus, &tool.run(&corpus)?, &mut page));
         effects::measure(&corpus, &tool.safe_alone(&corpus)?, &mut page);
     }
-    throughput::measure(&scratch.path().join("corpus-dev"), full, &mut page)?;
+    let measured = throughput::measure(&scratch.path().join("corpus-dev"), full, &mut page);
     println!("{}", page.text);
+    measured?;
     if full {
         fs::write(root.join("docs/server-measurements.md"), &page.text)?;
     }

@@ -62,11 +62,16 @@ impl Endpoint {
 }
 
 impl Connection<'_> {
-    /// A document of the server.
+    /// A document of the server; null when it has none there.
     pub(super) fn get(&self, path: &str) -> anyhow::Result<Value> {
         let ask = self.agent.get(format!("{}{path}", self.endpoint.url));
         let mut answer = ask.header("authorization", &self.endpoint.token).call()?;
-        Ok(serde_json::from_slice(&answer.body_mut().read_to_vec()?)?)
+        let text = answer.body_mut().read_to_vec()?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(Value::Null),
+            status if status.is_success() => Ok(serde_json::from_slice(&text)?),
+            status => anyhow::bail!("{path}: {status}"),
+        }
     }
 
     /// What our client would send for an object in a collection such as `/api/v1/nodes`.
