@@ -26,7 +26,7 @@ const THREADS: usize = 2;
 /// Measures and writes `docs/benchmarks.md`; `--full` repeats more often and goes up to 16 times
 /// the corpus.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
+    if !is_release()? {
         return again_in_release(root, arguments);
     }
     let full = match arguments {
@@ -57,6 +57,12 @@ const HEADER: &str = "# Benchmarks\n\nWritten by `cargo xtask bench --full` on t
     are the best of several runs and\nare to be read as ratios within one run: `events` is what \
     `granit-parser` needs for the bare\nevents of the same bytes, already in memory, on as many \
     threads.\n";
+
+/// Whether this program was built as its users get it.
+fn is_release() -> anyhow::Result<bool> {
+    let this = std::env::current_exe()?;
+    Ok(this.parent().is_some_and(|folder| folder.ends_with("release")))
+}
 
 fn again_in_release(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     for package in ["k8s-auto-fix", "xtask"] {

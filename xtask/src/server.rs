@@ -22,9 +22,6 @@ const USAGE: &str = "usage: cargo xtask server [--full]";
 
 /// Measures; `--full` asks for more objects and writes the page. Fails when a fix ends as none may.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
-    if cfg!(debug_assertions) {
-        return again_optimised(root, arguments);
-    }
     let full = match arguments {
         [] => false,
         [flag] if flag == "--full" => true,
@@ -33,8 +30,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     let data = std::env::var_os("K8S_AUTO_FIX_DATA")
         .context("set K8S_AUTO_FIX_DATA to the folder with the corpora")?;
     let scratch = tempfile::tempdir()?;
-    // Built just before this very program, by the same profile.
-    let tool = Tool { binary: std::env::current_exe()?.with_file_name("k8s-auto-fix") };
+    let tool = Tool { binary: built(root)? };
     let mut page = Page::new(HEAD);
     let mut offenders = Vec::new();
     for name in ["corpus-dev", "wild-dev"] {
@@ -51,20 +47,13 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     none(&offenders)
 }
 
-/// Builds the tool and this program as the tests run them, and starts over with that.
-fn again_optimised(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
-    for package in ["k8s-auto-fix", "xtask"] {
-        let mut build = Command::new(env!("CARGO"));
-        build.current_dir(root).args(["build", "--profile", "fast", "--quiet"]);
-        let status = build.args(["--package", package]).status()?;
-        anyhow::ensure!(status.success(), "the build of {package} failed");
-    }
-    let this = std::env::current_exe()?;
-    let profiles = this.parent().and_then(Path::parent).context("a program is in a folder")?;
-    let mut again = Command::new(profiles.join("fast/xtask"));
-    let status = again.current_dir(root).arg("server").args(arguments).status()?;
-    anyhow::ensure!(status.success(), "server: {status}");
-    Ok(())
+/// The tool as the tests run it: built by the profile of this program.
+fn built(root: &Path) -> anyhow::Result<PathBuf> {
+    let mut build = Command::new(env!("CARGO"));
+    build.current_dir(root).args(["build", "--profile", "fast", "--quiet"]);
+    let status = build.args(["--package", "k8s-auto-fix"]).status()?;
+    anyhow::ensure!(status.success(), "the build of k8s-auto-fix failed");
+    Ok(std::env::current_exe()?.with_file_name("k8s-auto-fix"))
 }
 
 /// An error when there are patches that ended as none may.
