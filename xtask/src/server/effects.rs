@@ -16,6 +16,8 @@ struct Changes {
     pods_differ: usize,
     /// The template changes, and the server did not tell what the pods are like.
     not_told: usize,
+    /// The server does not take the object as it was, only patched: nothing to compare with.
+    repaired: usize,
     /// The patch did not pass every gate: mostly because the server does not take the object as it
     /// was.
     not_judged: usize,
@@ -25,6 +27,7 @@ impl Changes {
     fn add(&mut self, end: End, report: Option<&ServerReport>) {
         let report = report.filter(|_| end == End::Passed);
         let field = match report.map(|report| (report.effect, report.same_pods)) {
+            None if end == End::Repaired => &mut self.repaired,
             None => &mut self.not_judged,
             Some((Some(Effect::Unchanged), _)) => &mut self.unchanged,
             Some((Some(Effect::NoRestart), _)) => &mut self.no_restart,
@@ -65,17 +68,17 @@ pub(super) fn measure(corpus: &Corpus, verdicts: &[Verdict], page: &mut Page) {
         sum(|changes| changes.proven()),
     ));
     let rows = rules.iter().map(|(rule, changes)| {
-        let Changes { unchanged, no_restart, same_pods, pods_differ, not_told, not_judged } =
-            changes;
+        let Changes { unchanged, no_restart, same_pods, pods_differ, not_told, .. } = changes;
+        let Changes { repaired, not_judged, .. } = changes;
         format!(
             "{rule} | {unchanged} | {same_pods} | {no_restart} | {pods_differ} | {not_told} | \
-             {not_judged}"
+             {repaired} | {not_judged}"
         )
     });
     page.table(
         "rule | unchanged | template changes, same pods | no-restart | pods differ | pods not told \
-         | not judged",
-        "--- | ---: | ---: | ---: | ---: | ---: | ---:",
+         | repairs the object | not judged",
+        "--- | ---: | ---: | ---: | ---: | ---: | ---: | ---:",
         rows,
     );
     in_words(&rules, page);
@@ -89,8 +92,8 @@ fn in_words(rules: &BTreeMap<&str, Changes>, page: &mut Page) {
     };
     page.line(&format!(
         "- Proven for every patch that was judged: {}.\n- Proven for some: {}.\n- Not provable in \
-         this way: {}. What the server stores or runs differs,\n  so that it is right to do so is \
-         for the rule to say, not for the server.\n- Not judged: {}.",
+         this way: {}. The stored object or its pods differ;\n  that they do no harm follows from \
+         the rule, not from the server.\n- Not judged: {}.",
         list(|c| c.judged() > 0 && c.proven() == c.judged()),
         list(|c| c.proven() > 0 && c.proven() < c.judged()),
         list(|c| c.judged() > 0 && c.proven() == 0),

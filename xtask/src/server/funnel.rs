@@ -15,6 +15,9 @@ const OF_THE_CONTROL: [Cause; 4] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum End {
     Passed,
+    /// Passed, and the server does not take the object as it was: the patches of the object,
+    /// together, repair it. There is nothing to compare with, so no effect.
+    Repaired,
     Failed(Cause),
     Unavailable(Cause),
     /// No outcome, or one without a cause: there must be none.
@@ -40,7 +43,10 @@ impl<'v> Tried<'v> {
         let result = of(Gate::Server);
         let report = result.and_then(|result| result.server.as_deref());
         let end = match (result.map(|result| result.outcome), report.and_then(|r| r.cause)) {
-            (Some(GateOutcome::Passed), None) => End::Passed,
+            (Some(GateOutcome::Passed), None) if report.is_some_and(|r| r.effect.is_some()) => {
+                End::Passed
+            }
+            (Some(GateOutcome::Passed), None) => End::Repaired,
             (Some(GateOutcome::Failed), Some(cause)) => End::Failed(cause),
             (Some(GateOutcome::Unavailable), Some(cause)) => End::Unavailable(cause),
             _ => End::Unexplained,
@@ -106,13 +112,14 @@ fn ends(tried: &[Tried<'_>], page: &mut Page) {
         let objects = objects.get(end).map_or(0, HashSet::len);
         let (outcome, cause) = match end {
             End::Passed => ("passed", ""),
+            End::Repaired => ("passed", "the object was not taken before"),
             End::Failed(cause) => ("failed", cause.as_str()),
             End::Unavailable(cause) => ("unavailable", cause.as_str()),
             End::Unexplained => ("not known", ""),
         };
         format!("{outcome} | {cause} | {patches} | {objects}")
     });
-    page.table("outcome | cause | patches | objects", "--- | --- | ---: | ---:", rows);
+    page.table("outcome | cause, note | patches | objects", "--- | --- | ---: | ---:", rows);
 }
 
 /// Objects, by the worst end of their patches.
@@ -122,10 +129,11 @@ fn objects(tried: &[Tried<'_>], page: &mut Page) {
         tried.map(Tried::object).collect::<HashSet<_>>().len()
     };
     page.line(&format!(
-        "Of {} objects with such a patch the server does not take {} as they were, and {} that it \
-         took have a patch\nthat it refuses.",
+        "Of {} objects with such a patch the server does not take {} as they were, patched or not; \
+         {} it takes only\npatched; {} it took have a patch that it refuses.",
         of(|_| true),
         of(|end| matches!(end, End::Unavailable(cause) if OF_THE_CONTROL.contains(cause))),
+        of(|end| *end == End::Repaired),
         of(|end| matches!(end, End::Failed(_))),
     ));
 }
@@ -147,16 +155,18 @@ fn failures(tried: &[Tried<'_>], page: &mut Page) {
 /// What the accepted patches change of what runs: unsafe ones all together, safe ones among
 /// themselves.
 fn effects(tried: &[Tried<'_>], page: &mut Page) {
-    let mut effects: BTreeMap<Option<Effect>, [usize; 4]> = BTreeMap::new();
+    let mut effects: BTreeMap<Effect, [usize; 4]> = BTreeMap::new();
     for tried in tried.iter().filter(|tried| tried.end == End::Passed) {
-        let Some(report) = tried.report else { continue };
+        let Some((report, effect)) = tried.report.and_then(|r| Some((r, r.effect?))) else {
+            continue;
+        };
         let column = usize::from(tried.verdict.applicability != Some(Applicability::Safe)) * 2;
-        let row = effects.entry(report.effect).or_default();
+        let row = effects.entry(effect).or_default();
         row[column] += 1;
         row[column + 1] += usize::from(report.same_pods == Some(true));
     }
     let rows = effects.iter().map(|(effect, [safe, same_safe, other, same_other])| {
-        let effect = effect.map_or("not known", Effect::as_str);
+        let effect = effect.as_str();
         format!("{effect} | {safe} | {same_safe} | {other} | {same_other}")
     });
     page.table(

@@ -19,6 +19,8 @@ use ureq::http::StatusCode;
 use verifier::{Answer, ApiServer as _};
 
 const THREADS: [usize; 2] = [1, 8];
+/// Objects that one client is given before it is the other's turn.
+const TURN: usize = 100;
 /// Objects for kubectl, which takes a process for each.
 const SINGLE: usize = 20;
 
@@ -28,8 +30,8 @@ struct Trial {
     question: Question,
 }
 
-/// The best times for all objects, by the number of threads.
-#[derive(Clone, Copy)]
+/// Times for all objects, by the number of threads.
+#[derive(Clone, Copy, Default)]
 struct Times {
     ours: [Duration; 2],
     bare: [Duration; 2],
@@ -75,18 +77,21 @@ fn accepted(
     anyhow::bail!("the server takes only {} objects of the corpus, not {wanted}", trials.len())
 }
 
-/// The collection and the name of an object; none when it has no name or is not served.
+/// The collection and the name of an object; none when it has no plain name or is not served.
 fn place(
     object: &Value,
     connection: &Connection<'_>,
     served: &mut HashMap<String, Value>,
 ) -> anyhow::Result<Option<(String, String)>> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
-    let plain = |name: &&str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    let (Some(version), Some(name)) = (text("/apiVersion"), text("/metadata/name").filter(plain))
-    else {
+    let (Some(version), Some(name)) = (text("/apiVersion"), text("/metadata/name")) else {
         return Ok(None);
     };
+    let namespace = text("/metadata/namespace").unwrap_or("default");
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-./".contains(&byte);
+    if ![version, name, namespace].into_iter().all(|text| text.bytes().all(plain)) {
+        return Ok(None);
+    }
     let root = format!("/{}/{version}", if version.contains('/') { "apis" } else { "api" });
     if !served.contains_key(version) {
         served.insert(version.to_owned(), connection.get(&root)?);
@@ -95,15 +100,16 @@ fn place(
     let mut resources = resources.filter(|resource| resource["kind"] == object["kind"]);
     let is_whole = |resource: &&Value| !resource["name"].as_str().unwrap_or("/").contains('/');
     let Some(resource) = resources.find(is_whole) else { return Ok(None) };
-    let namespace = match resource["namespaced"].as_bool() {
-        Some(true) => format!("/namespaces/{}", text("/metadata/namespace").unwrap_or("default")),
+    let within = match resource["namespaced"].as_bool() {
+        Some(true) => format!("/namespaces/{namespace}"),
         _ => String::new(),
     };
     let plural = resource["name"].as_str().unwrap_or_default();
-    Ok(Some((format!("{root}{namespace}/{plural}"), name.to_owned())))
+    Ok(Some((format!("{root}{within}/{plural}"), name.to_owned())))
 }
 
-/// Both clients in turn, so that what else the machine does hits both.
+/// The best times of a few objects at a time, both clients in turn, so that what else the machine
+/// does hits both.
 fn compare(
     server: &Server,
     endpoint: &Endpoint,
@@ -112,25 +118,32 @@ fn compare(
 ) -> anyhow::Result<Times> {
     let most = THREADS.into_iter().max().unwrap_or(1);
     let connections: Vec<Connection<'_>> = (0..most).map(|_| endpoint.connect()).collect();
-    let mut best = Times { ours: [Duration::MAX; 2], bare: [Duration::MAX; 2] };
-    for _ in 0..rounds {
+    let mut times = Times::default();
+    for trials in trials.chunks(TURN) {
         for (index, threads) in THREADS.into_iter().enumerate() {
-            let ours = timed(trials, &vec![server; threads], |server, trial| {
-                match server.apply(&trial.object) {
-                    Answer::Accepted(_) => Ok(()),
-                    Answer::Refused(refusal) => Err(anyhow::anyhow!(refusal.message)),
-                }
-            })?;
-            let bare = timed(trials, &connections[..threads], |connection, trial| {
-                let status = connection.ask(&trial.question)?;
-                anyhow::ensure!(status == StatusCode::CREATED, "the bare client got {status}");
-                Ok(())
-            })?;
-            best.ours[index] = best.ours[index].min(ours);
-            best.bare[index] = best.bare[index].min(bare);
+            let [mut ours, mut bare] = [Duration::MAX; 2];
+            for _ in 0..rounds {
+                ours = ours.min(timed(trials, &vec![server; threads], ask_ours)?);
+                bare = bare.min(timed(trials, &connections[..threads], ask_bare)?);
+            }
+            times.ours[index] += ours;
+            times.bare[index] += bare;
         }
     }
-    Ok(best)
+    Ok(times)
+}
+
+fn ask_ours(server: &&Server, trial: &Trial) -> anyhow::Result<()> {
+    match server.apply(&trial.object) {
+        Answer::Accepted(_) => Ok(()),
+        Answer::Refused(refusal) => Err(anyhow::anyhow!(refusal.message)),
+    }
+}
+
+fn ask_bare(connection: &Connection<'_>, trial: &Trial) -> anyhow::Result<()> {
+    let status = connection.ask(&trial.question)?;
+    anyhow::ensure!(status == StatusCode::CREATED, "the bare client got {status}");
+    Ok(())
 }
 
 /// How long it takes until all were asked, each client in a thread of its own.
@@ -185,10 +198,10 @@ fn report(server: &Server, objects: usize, times: &Times, kubectl: &[Duration], 
     let each = |time: Duration| time.as_secs_f64() * 1e3 / objects as f64;
     page.section("Throughput");
     page.line(&format!(
-        "{objects} objects of corpus-dev that {} takes, one request each, by dry-run. `bare` is an \
-         HTTP client with\nrequests that are made beforehand, kept connections, and answers that \
-         are read and not looked at.\nBest of several rounds in turn; client and server share two \
-         cores, so read the ratios.",
+        "{objects} objects of corpus-dev, by dry-run on an {}, one request each. `bare`\nis an HTTP \
+         client with requests that are made beforehand, kept connections, and answers that are \
+         read\nand not looked at. Best of several rounds in turn, {TURN} objects each; client and \
+         server share two cores,\nso read the ratios.",
         server.describe()
     ));
     let rows = THREADS.into_iter().enumerate().map(|(index, threads)| {
