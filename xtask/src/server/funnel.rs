@@ -184,3 +184,41 @@ fn offender(corpus: &str, tried: &Tried<'_>) -> String {
     let object = object.map(|o| format!("{} {}", o.kind, o.title())).unwrap_or_default();
     format!("{corpus}: {file}: {object}: {rule}: {end:?}: {}", tried.reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Page, measure};
+    use record::{Gate, Verdict};
+    use serde_json::{Value, json};
+    use std::path::PathBuf;
+
+    fn verdict(server: Value) -> Verdict {
+        let offline = Gate::OFFLINE.map(|gate| json!({ "gate": gate, "outcome": "passed" }));
+        let gates: Vec<Value> = offline.into_iter().chain([server]).collect();
+        serde_json::from_value(json!({
+            "id": "001", "policy_id": "a", "accepted": false, "ok_policy": true, "ok_schema": true,
+            "ok_safety": true, "ok_rescan": false, "gates": gates,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_failed_or_has_no_cause_is_an_offence() {
+        let ends = [
+            ("passed", json!({ "effect": "unchanged" }), 0),
+            ("passed", json!({}), 0),
+            ("unavailable", json!({ "cause": "rejected-before" }), 0),
+            ("unavailable", json!({ "cause": "no-answer" }), 1),
+            ("unavailable", json!({}), 1),
+            ("failed", json!({ "cause": "patch-rejected" }), 1),
+            ("skipped", json!({}), 1),
+        ];
+        let none = PathBuf::new();
+        let corpus = super::Corpus { name: "a".to_owned(), files: none.clone(), out: none };
+        for (outcome, said, offences) in ends {
+            let gate = json!({ "gate": "server", "outcome": outcome, "server": said });
+            let found = measure(&corpus, &[verdict(gate)], &mut Page::new(""));
+            assert_eq!(found.len(), offences, "{outcome} {said}");
+        }
+    }
+}
