@@ -78,6 +78,8 @@ fn record_schemas() -> anyhow::Result<BTreeMap<PathBuf, String>> {
         ("risk-score", schemars::schema_for!(record::RiskScore)),
         ("schedule-entry", schemars::schema_for!(record::ScheduleEntry)),
         ("queue-item", schemars::schema_for!(record::QueueItem)),
+        ("evidence", schemars::schema_for!(record::Evidence)),
+        ("attempts", schemars::schema_for!(record::Attempts)),
     ];
     schemas
         .into_iter()

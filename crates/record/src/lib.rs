@@ -4,14 +4,18 @@
 //! the files of the Python reference system, which carry only part of the fields; every field that
 //! is ours is therefore optional when reading.
 
+mod attempt;
 mod detection;
+mod evidence;
 mod io;
 mod patch;
 mod policy_id;
 mod ranking;
 mod verdict;
 
+pub use attempt::{Attempt, AttemptOutcome, Attempts, Usage};
 pub use detection::{Detection, ObjectRef, Region};
+pub use evidence::{Evidence, Fact, Subject};
 pub use io::{Format, ReadError, read_records, write_records};
 pub use patch::{Patch, Provenance, ValueSource};
 pub use policy_id::canonical_policy_id;

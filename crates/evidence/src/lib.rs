@@ -1,0 +1,1 @@
+//! What is found out about what manifests name: container registries.
