@@ -22,7 +22,8 @@ pub struct Rule {
     pub aliases: &'static [&'static str],
     /// Benchmarks and guides that ask for it, as written there.
     pub references: &'static [&'static str],
-    /// Paths that a fix of this rule may write or remove. `{pod}` stands for the pod spec,
+    /// Paths that a fix for this rule may write or remove, also one that a model or a person
+    /// proposes where the rule itself has none. `{pod}` stands for the pod spec,
     /// `{template}` for the pod's metadata holder (the template, or the Pod itself),
     /// `{container}` for any container in it, `*` for one segment, a final `**` for all below.
     pub touches: &'static [&'static str],

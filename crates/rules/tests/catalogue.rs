@@ -171,7 +171,8 @@ fn rules_declare_what_their_fixes_touch() {
                 }
             }
         }
-        assert_eq!(offers_fix, !rule.touches.is_empty(), "{}: touches", rule.id);
+        // Without a fix of its own a rule may still say what a model's or a person's may touch.
+        assert!(!offers_fix || !rule.touches.is_empty(), "{}: touches", rule.id);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `patch` gate: does a patch touch only what its rules allow?
 
-use json_patch::PatchOperation;
+use json_patch::{AddOperation, PatchOperation};
+use jsonptr::PointerBuf;
 use rules::{Object, Role, Rule};
 use serde_json::Value;
 
@@ -27,9 +28,8 @@ const PROTECTED: [&str; 13] = [
 /// Fields that name an account.
 const ACCOUNTS: [&str; 2] = ["serviceAccount", "serviceAccountName"];
 
-/// Checks a patch against the paths that its rules allow. `document` is the document before the
-/// patch; operations after the first are judged against it too, which is right for the patches
-/// that are composed here: they take away last, and from the back.
+/// Checks a patch against the paths that its rules allow. Each operation is judged on the document
+/// as the operations before it leave it.
 ///
 /// # Errors
 /// What the patch must not do.
@@ -39,22 +39,80 @@ pub(crate) fn check(
     object: &Object<'_>,
     document: &Value,
 ) -> Result<(), String> {
+    check_with(operations, rules, object, |visit| {
+        let mut document = document.clone();
+        for operation in operations {
+            visit(operation, &document)?;
+            let one = std::slice::from_ref(operation);
+            json_patch::patch(&mut document, one).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    })
+}
+
+/// The same for a patch that was composed here: such a patch takes away last, and from the back, so
+/// that every operation can be judged on the document as it was.
+///
+/// # Errors
+/// What the patch must not do.
+pub(crate) fn check_composed(
+    operations: &[PatchOperation],
+    rules: &[&Rule],
+    object: &Object<'_>,
+    document: &Value,
+) -> Result<(), String> {
+    check_with(operations, rules, object, |visit| {
+        operations.iter().try_for_each(|operation| visit(operation, document))
+    })
+}
+
+type Visit<'v> = dyn FnMut(&PatchOperation, &Value) -> Result<(), String> + 'v;
+
+/// `walk` shows every operation with the document that it meets.
+fn check_with(
+    operations: &[PatchOperation],
+    rules: &[&Rule],
+    object: &Object<'_>,
+    walk: impl FnOnce(&mut Visit<'_>) -> Result<(), String>,
+) -> Result<(), String> {
     if operations.len() > MAX_OPERATIONS {
         return Err(format!("{} operations, the limit is {MAX_OPERATIONS}", operations.len()));
     }
     let touches = patterns(rules.iter().flat_map(|rule| rule.touches), object);
     let removes = patterns(rules.iter().flat_map(|rule| rule.removes), object);
-    for operation in operations {
+    let may_touch =
+        |path: &[String]| touches.iter().chain(&removes).any(|pattern| covers(pattern, path));
+    walk(&mut |operation, document| {
+        // A rule that may write into an item of a list may not bring in items of its own.
+        if let Some(item) = new_item(operation, document)
+            && !may_touch(&item)
+        {
+            return Err(format!("no rule of this patch may add {}", item.join("/")));
+        }
         for (path, removed) in touched(operation, document)? {
-            if !touches.iter().chain(&removes).any(|pattern| covers(pattern, &path)) {
+            if !may_touch(&path) {
                 return Err(format!("no rule of this patch may touch {}", path.join("/")));
             }
             if removed && is_protected(&path) && !removes.iter().any(|p| covers(p, &path)) {
                 return Err(format!("no rule of this patch may remove {}", path.join("/")));
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
+}
+
+/// The pointers that a patch for one of these rules may touch, from the object's root: `*` stands
+/// for one segment, a final `**` for all below.
+pub fn allowed_paths(rules: &[&Rule], object: &Object<'_>) -> Vec<String> {
+    let skipped = object.prefix().split('/').skip(1).count();
+    let all = rules.iter().flat_map(|rule| rule.touches.iter().chain(rule.removes));
+    let patterns = patterns(all, object).into_iter();
+    let mut paths: Vec<String> = patterns
+        .map(|pattern| pattern[skipped..].iter().map(|token| format!("/{token}")).collect())
+        .collect();
+    paths.sort();
+    paths.dedup();
+    paths
 }
 
 /// Paths from the document's root that an operation writes or takes away (`true`).
@@ -62,19 +120,23 @@ fn touched(
     operation: &PatchOperation,
     document: &Value,
 ) -> Result<Vec<(Vec<String>, bool)>, String> {
-    let tokens = |pointer: &jsonptr::PointerBuf| -> Vec<String> {
-        pointer.tokens().map(|token| token.decoded().into_owned()).collect()
-    };
     let mut paths = Vec::new();
+    let mut written_over = |path: &[String], old: Option<&Value>| {
+        if let Some(old) = old.filter(|old| old.is_object() || old.is_array()) {
+            leaves(path.to_vec(), old, true, &mut paths);
+        }
+    };
     match operation {
         PatchOperation::Test(_) => {}
-        PatchOperation::Add(add) => leaves(tokens(&add.path), &add.value, false, &mut paths),
+        PatchOperation::Add(add) => {
+            let path = tokens(&add.path);
+            // To add what is there already is to write over it; in a list it moves the others on.
+            written_over(&path, entry(document, add.path.as_str()));
+            leaves(path, &add.value, false, &mut paths);
+        }
         PatchOperation::Replace(replace) => {
             let path = tokens(&replace.path);
-            let old = document.pointer(replace.path.as_str());
-            if let Some(old) = old.filter(|old| old.is_object() || old.is_array()) {
-                leaves(path.clone(), old, true, &mut paths);
-            }
+            written_over(&path, document.pointer(replace.path.as_str()));
             leaves(path, &replace.value, false, &mut paths);
         }
         PatchOperation::Remove(remove) => {
@@ -90,6 +152,25 @@ fn touched(
         }
     }
     Ok(paths)
+}
+
+fn tokens(pointer: &PointerBuf) -> Vec<String> {
+    pointer.tokens().map(|token| token.decoded().into_owned()).collect()
+}
+
+/// The path of a map or list that an operation adds to a list.
+fn new_item(operation: &PatchOperation, document: &Value) -> Option<Vec<String>> {
+    let PatchOperation::Add(AddOperation { path, value }) = operation else { return None };
+    let (parent, _) = path.as_str().rsplit_once('/')?;
+    let is_item = document.pointer(parent).is_some_and(Value::is_array);
+    (is_item && (value.is_object() || value.is_array())).then(|| tokens(path))
+}
+
+/// The entry of a map at this place; list items are none.
+fn entry<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
+    let (parent, _) = pointer.rsplit_once('/')?;
+    document.pointer(parent).filter(|parent| parent.is_object())?;
+    document.pointer(pointer)
 }
 
 fn leaves(path: Vec<String>, value: &Value, removed: bool, out: &mut Vec<(Vec<String>, bool)>) {

@@ -133,10 +133,23 @@ impl<'j, 'f> Gates<'j, 'f> {
         result
     }
 
+    /// Judges a patch that was composed here by what its rules may touch.
     pub(crate) fn patch(&self, operations: &[PatchOperation], rules: &[&Rule]) -> GateResult {
         self.timed(Gate::Patch, || {
-            let touched = allowed::check(operations, rules, self.object(), &self.document);
+            let touched = allowed::check_composed(operations, rules, self.object(), &self.document);
             result(Gate::Patch, touched.and_then(|()| self.applies(operations)))
+        })
+    }
+
+    /// Judges a patch that came from elsewhere by what these rules may touch.
+    pub(crate) fn foreign_patch(
+        &self,
+        operations: &[PatchOperation],
+        rules: &[&Rule],
+    ) -> GateResult {
+        self.timed(Gate::Patch, || {
+            let document = &self.document;
+            result(Gate::Patch, allowed::check(operations, rules, self.object(), document))
         })
     }
 

@@ -156,7 +156,7 @@ impl Judge<'_> {
         targets: &[Found],
     ) -> Judged {
         let gates = Gates::new(self, position, targets, self.rules);
-        let patch = gates.patch(operations, rules);
+        let patch = gates.foreign_patch(operations, rules);
         if patch.outcome == GateOutcome::Failed {
             return Judged { gates: vec![patch], edit: None };
         }

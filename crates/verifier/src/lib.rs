@@ -12,6 +12,7 @@ mod judge;
 mod rescan;
 mod server;
 
+pub use allowed::allowed_paths;
 pub use files::{FileEdits, file_edits};
 pub use judge::{Accepted, FindingVerdict, GateSet, Judge, Judged, ObjectVerdict};
 pub use rescan::{Patched, Rescan, Rescanned};

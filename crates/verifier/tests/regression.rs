@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use detector::{Corpus, Input, ObjectContext};
-use json_patch::Patch;
-use manifest::Limits;
+mod common;
+
+use common::{judged, of};
 use record::{Gate, GateOutcome};
-use rules::{Rule, Settings};
-use schema::{Schemas, Version};
+use rules::Rule;
 use serde_json::json;
-use verifier::{GateSet, Judge};
+use verifier::GateSet;
 
 const WORKLOAD: &str = "\
 apiVersion: apps/v1
@@ -25,33 +24,18 @@ spec:
 /// Why a change of the pods' labels is refused, beside a neighbour that selects them.
 fn reason(neighbour: &str) -> String {
     let text = format!("{WORKLOAD}---\n{neighbour}");
-    let name = "web.yaml".to_owned();
-    let inputs = [Input::parse(name.clone(), name, text.into_bytes(), &Limits::default())];
-    let corpus = Corpus::new(&inputs, ObjectContext::All);
-    let settings = Settings::default();
     // Rules about the workload itself would speak first.
     let about_neighbours =
         |rule: &&'static Rule| rule.id.starts_with("dangling-") || rule.id == "pdb-min-available";
     let rules: Vec<&'static Rule> =
         rules::all().iter().map(|entry| entry.rule).filter(about_neighbours).collect();
-    let judge = Judge {
-        corpus: &corpus,
-        schemas: &Schemas::new(&[Version::LATEST]),
-        settings: &settings,
-        rules: &rules,
-        unselected: &rules,
-        gates: &GateSet::default().without(&[Gate::Patch]),
-        timings: false,
-        server: None,
-        rescan: None,
-    };
-    let patch: Patch = serde_json::from_value(json!([
+    let gates = GateSet::default().without(&[Gate::Patch]);
+    let patch = json!([
         {"op": "replace", "path": "/spec/template/metadata/labels/app", "value": "other"}
-    ]))
-    .unwrap();
-    let judged = judge.foreign(0, &patch.0, &[], &[]);
-    let gate = judged.gates.iter().find(|gate| gate.gate == Gate::Regression).unwrap();
-    assert_eq!(gate.outcome, GateOutcome::Failed, "{:?}", judged.gates);
+    ]);
+    let judged = judged(&text, &[], &rules, &gates, patch);
+    let gate = of(&judged, Gate::Regression);
+    assert_eq!(gate.outcome, GateOutcome::Failed, "{judged:?}");
     gate.reason.clone().unwrap()
 }
 

@@ -40,7 +40,7 @@ pub(crate) static RULE: Rule = Rule {
         "kube-score:horizontalpodautoscaler-has-target",
     ],
     references: &[],
-    touches: &[],
+    touches: &["spec/scaleTargetRef/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Set,

@@ -37,7 +37,7 @@ pub(crate) static RULE: Rule = Rule {
         "kube-score:ingress-targets-service",
     ],
     references: &[],
-    touches: &[],
+    touches: &["spec/defaultBackend/**", "spec/rules/*/http/paths/*/backend/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Set,

@@ -36,7 +36,7 @@ pub(crate) static RULE: Rule = Rule {
         "kube-score:service-targets-pod",
     ],
     references: &[],
-    touches: &[],
+    touches: &["spec/selector/*"],
     removes: &[],
     parameters: &[IGNORED],
     scope: Scope::Set,

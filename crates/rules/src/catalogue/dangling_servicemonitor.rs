@@ -37,7 +37,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-linter:dangling-servicemonitor"],
     references: &[],
-    touches: &[],
+    touches: &["spec/selector/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Set,

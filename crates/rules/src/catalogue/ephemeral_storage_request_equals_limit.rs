@@ -29,7 +29,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-score:container-ephemeral-storage-request-equals-limit"],
     references: &[],
-    touches: &[],
+    touches: &["{container}/resources/requests/ephemeral-storage", "{container}/resources/limits/ephemeral-storage"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

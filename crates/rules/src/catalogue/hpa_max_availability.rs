@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["polaris:hpaMaxAvailability"],
     references: &[],
-    touches: &[],
+    touches: &["spec/maxReplicas"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

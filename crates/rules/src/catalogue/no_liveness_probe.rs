@@ -43,7 +43,7 @@ pub(crate) static RULE: Rule = Rule {
         "kyverno:require-pod-probes",
     ],
     references: &[],
-    touches: &[],
+    touches: &["{container}/livenessProbe/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

@@ -32,7 +32,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-linter:no-node-affinity", "kyverno:add-node-affinity"],
     references: &[],
-    touches: &[],
+    touches: &["{pod}/affinity/nodeAffinity/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

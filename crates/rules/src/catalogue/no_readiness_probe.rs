@@ -41,7 +41,7 @@ pub(crate) static RULE: Rule = Rule {
         "kyverno:require-pod-probes",
     ],
     references: &[],
-    touches: &[],
+    touches: &["{container}/readinessProbe/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

@@ -35,7 +35,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-score:pod-probes-identical", "kyverno:validate-probes"],
     references: &[],
-    touches: &[],
+    touches: &["{container}/livenessProbe/**", "{container}/readinessProbe/**"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

@@ -30,7 +30,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kyverno:require-qos-burstable"],
     references: &[],
-    touches: &[],
+    touches: &["{container}/resources/requests/*", "{container}/resources/limits/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

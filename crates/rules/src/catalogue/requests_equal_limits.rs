@@ -42,7 +42,7 @@ pub(crate) static RULE: Rule = Rule {
         "kyverno:memory-requests-equal-limits",
     ],
     references: &[],
-    touches: &[],
+    touches: &["{container}/resources/requests/*", "{container}/resources/limits/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

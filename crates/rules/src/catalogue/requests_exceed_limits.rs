@@ -28,7 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: Some("set_requests_limits"),
     aliases: &[],
     references: &["Kubernetes API validation"],
-    touches: &[],
+    touches: &["{container}/resources/requests/*", "{container}/resources/limits/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,

@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-linter:required-annotation-email", "kyverno:require-annotations"],
     references: &[],
-    touches: &[],
+    touches: &["metadata/annotations/*"],
     removes: &[],
     parameters: &[KEY, VALUE],
     scope: Scope::Object,

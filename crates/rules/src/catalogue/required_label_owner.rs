@@ -28,7 +28,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-linter:required-label-owner"],
     references: &[],
-    touches: &[],
+    touches: &["metadata/labels/*"],
     removes: &[],
     parameters: &[KEY, VALUE],
     scope: Scope::Object,

@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kyverno:enforce-resources-as-ratio"],
     references: &[],
-    touches: &[],
+    touches: &["{container}/resources/requests/*", "{container}/resources/limits/*"],
     removes: &[],
     parameters: &[RATIO],
     scope: Scope::Object,

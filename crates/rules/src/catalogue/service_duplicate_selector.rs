@@ -34,7 +34,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kyverno:require-unique-service-selector"],
     references: &[],
-    touches: &[],
+    touches: &["spec/selector/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Set,

@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kube-score:statefulset-has-servicename"],
     references: &[],
-    touches: &[],
+    touches: &["spec/serviceName"],
     removes: &[],
     parameters: &[],
     scope: Scope::Set,

@@ -33,7 +33,7 @@ pub(crate) static RULE: Rule = Rule {
     policy_id: None,
     aliases: &["kubescape:C-0062"],
     references: &[],
-    touches: &[],
+    touches: &["{container}/command/*", "{container}/args/*"],
     removes: &[],
     parameters: &[],
     scope: Scope::Object,
