@@ -15,7 +15,7 @@ const MAX_PLACES: usize = 1_000;
 
 /// Why an answer holds no patch. The text goes back to the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// More text than any patch needs.
     #[error("the answer has {0} bytes, the limit is {MAX_TEXT}")]
     TooLong(usize),
@@ -45,8 +45,8 @@ pub enum Unreadable {
 /// or between prose.
 ///
 /// # Errors
-/// When there is none, or the first is broken or too large.
-pub fn parse(text: &str) -> Result<Vec<PatchOperation>, Unreadable> {
+/// When there is none; says what is wrong with the first that is broken.
+pub(crate) fn parse(text: &str) -> Result<Vec<PatchOperation>, Unreadable> {
     if text.len() > MAX_TEXT {
         return Err(Unreadable::TooLong(text.len()));
     }

@@ -4,7 +4,7 @@
 //! earlier answers were refused. What it answers is a candidate like any other: the gates judge it,
 //! and what they say goes into the next attempt.
 
-pub mod answer;
+mod answer;
 mod backend;
 mod budget;
 mod cache;
