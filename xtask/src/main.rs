@@ -8,6 +8,7 @@ mod generate;
 mod measure;
 mod page;
 mod parity;
+mod recorded;
 mod schemas;
 mod server;
 mod test;
@@ -25,6 +26,8 @@ usage: cargo xtask <command>
   measure               the funnel of every rule on real input, into docs/measurements.md
   server [--full]       what a real API server says of every fix, and how fast it is asked, into
                         docs/server-measurements.md
+  recorded              what the gates say of recorded answers of a model, into
+                        docs/recorded-answers.md
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "bench" => bench::run(root, rest),
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "server" => server::run(root, rest),
+        Some((command, [])) if command == "recorded" => recorded::run(root),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "types" => types::run(root, rest),

@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
 }
 
 /// The tool as the tests run it: built by the profile of this program.
-fn built(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(root: &Path) -> anyhow::Result<PathBuf> {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(root).args(["build", "--profile", "fast", "--quiet"]);
     let status = build.args(["--package", "k8s-auto-fix"]).status()?;
@@ -129,9 +129,16 @@ fn judge(command: &mut Command, verdicts: &Path) -> anyhow::Result<Vec<Verdict>>
     text.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
 }
 
+/// The tool that was built with the tests, beside the folder of the running one.
+#[cfg(test)]
+pub(crate) fn binary() -> PathBuf {
+    let this = std::env::current_exe().unwrap_or_default();
+    this.parent().unwrap_or(Path::new("")).with_file_name("k8s-auto-fix")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Corpus, HEAD, Tool, effects, funnel, none};
+    use super::{Corpus, HEAD, Tool, binary, effects, funnel, none};
     use crate::page::Page;
     use std::path::Path;
 
@@ -147,10 +154,7 @@ mod tests {
             return;
         }
         let scratch = tempfile::tempdir().unwrap();
-        // Built with the other tests, beside the folder of this one.
-        let this = std::env::current_exe().unwrap();
-        let binary = this.parent().unwrap().with_file_name("k8s-auto-fix");
-        let tool = Tool { binary };
+        let tool = Tool { binary: binary() };
         let mut page = Page::new(HEAD);
         let mut offenders = Vec::new();
         for name in ["corpus-dev", "wild-dev"] {

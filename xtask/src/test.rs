@@ -32,7 +32,12 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let args = ["test", "--workspace", "--profile", "fast", "--no-fail-fast"];
     step("tests", tests(root, &tools).args(args))?;
     // Steps of their own, so that what they say is seen; of the same build as the other tests.
-    for (name, filter) in [("parity", "parity::tests"), ("API server", "server::tests")] {
+    let shown = [
+        ("parity", "parity::tests"),
+        ("API server", "server::tests"),
+        ("recorded answers", "recorded::tests"),
+    ];
+    for (name, filter) in shown {
         let args = ["test", "--workspace", "--profile", "fast", "--bin", "xtask", "--"];
         let shown = ["--ignored", "--nocapture", filter];
         step(name, tests(root, &tools).args(args).args(shown))?;

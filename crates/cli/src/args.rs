@@ -53,6 +53,8 @@ pub(crate) enum Command {
     Propose(Propose),
     /// Stage 3: candidate patches to verdicts
     Verify(Verify),
+    /// Propose over HTTP, on loopback
+    Serve(Serve),
     /// Stage 4: detections to risk scores
     Risk(Risk),
     /// Stage 5: verdicts and risk to a schedule
@@ -232,6 +234,8 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) timings: bool,
     #[command(flatten)]
+    pub(crate) proposing: ProposerArgs,
+    #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
 
@@ -311,16 +315,54 @@ pub(crate) struct ServerArgs {
     pub(crate) force_conflicts: bool,
 }
 
+/// Who proposes. A model is asked only with a configuration that the command line names.
+#[derive(Debug, Args, Default)]
+pub(crate) struct ProposerArgs {
+    /// rules; NAME, a model backend of the file that --config names; rules+NAME, the model for what
+    /// rules and evidence cannot fix; or `recorded FILE`, answers that were recorded. By default the
+    /// rules, then the configuration's `proposer.mode`
+    #[arg(long, value_names = ["NAME", "FILE"], num_args = 1..=2)]
+    pub(crate) proposer: Vec<String>,
+    /// Attempts of a model at one finding
+    #[arg(long, value_name = "N")]
+    pub(crate) max_attempts: Option<u32>,
+    /// Take a model's answers from the cache only; nothing is sent
+    #[arg(long)]
+    pub(crate) replay: bool,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Propose {
-    /// Detections, ours or the reference's
+    /// Detections, ours or the reference's; may be left out with recorded answers that hold theirs
     #[arg(long, value_name = "FILE")]
-    pub(crate) detections: PathBuf,
+    pub(crate) detections: Option<PathBuf>,
     /// Output file; stdout by default
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) proposing: ProposerArgs,
+    /// Where to write every attempt of a model
+    #[arg(long, value_name = "FILE")]
+    pub(crate) attempts_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; other machines reach it only by way of a proxy
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8000")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Environment variable with the token that callers must send; without one a token is made up
+    /// and shown
+    #[arg(long, value_name = "VARIABLE", default_value = "K8S_AUTO_FIX_TOKEN")]
+    pub(crate) token_env: String,
+    #[command(flatten)]
+    pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) proposing: ProposerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -4,10 +4,12 @@ use crate::args::FailOn;
 use anyhow::Context as _;
 use detector::ConfiguredIgnore;
 use manifest::{Limits, Node, Source};
+use models::Backend;
 use record::Severity;
 use rules::{Parameters, Values};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// File names that are looked for in the working directory, in this order.
@@ -51,37 +53,46 @@ pub(crate) struct Config {
     /// Who proposes.
     pub(crate) proposer: Proposer,
     /// Model backends, by the name that `proposer.mode` uses.
-    pub(crate) grok: Option<Backend>,
+    grok: Option<Backend>,
     /// See `grok`.
-    pub(crate) vendor: Option<Backend>,
+    vendor: Option<Backend>,
     /// See `grok`.
-    pub(crate) vllm: Option<Backend>,
+    vllm: Option<Backend>,
     /// Attempts by policy.
-    pub(crate) retry_budgets: std::collections::BTreeMap<String, u32>,
+    pub(crate) retry_budgets: BTreeMap<String, u32>,
     /// Switch of the rules.
     pub(crate) rules: RulesSwitch,
+
+    /// Further model backends, by name.
+    models: BTreeMap<String, Backend>,
+    /// What a run may ask of a model.
+    pub(crate) model_budget: ModelBudget,
+}
+
+/// What one run may ask of a model; without limit where nothing is said.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct ModelBudget {
+    /// Requests, those that are repeated too.
+    pub(crate) requests: Option<u64>,
+    /// Tokens sent and received.
+    pub(crate) tokens: Option<u64>,
+    /// By the backend's prices, in their currency.
+    pub(crate) cost: Option<f64>,
 }
 
 /// The reference's `proposer` block.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, default)]
 pub(crate) struct Proposer {
-    /// `rules`, `grok`, `vendor` or `vllm`.
+    /// `rules`, or the name of a model backend: rules first, then the model.
     pub(crate) mode: Option<String>,
-    retries: Option<u32>,
-    timeout_seconds: Option<f64>,
-    cache_dir: Option<PathBuf>,
-}
-
-/// A model backend of the reference.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
-pub(crate) struct Backend {
-    endpoint: Option<String>,
-    model: Option<String>,
-    api_key_env: Option<String>,
-    auth_header: Option<String>,
-    auth_scheme: Option<String>,
+    /// How often a request is repeated that got no answer.
+    pub(crate) retries: Option<u32>,
+    /// How long one answer may take.
+    pub(crate) timeout_seconds: Option<f64>,
+    /// Where answers are kept.
+    pub(crate) cache_dir: Option<PathBuf>,
 }
 
 /// The reference's `rules` block.
@@ -105,6 +116,24 @@ impl Config {
             ignore.place.0 = path.display().to_string();
         }
         Ok(config)
+    }
+
+    /// The model backend of this name.
+    pub(crate) fn backend(&self, name: &str) -> Option<&Backend> {
+        self.backends().find_map(|(known, backend)| (known == name).then_some(backend))
+    }
+
+    /// The names of the model backends, for people.
+    pub(crate) fn backend_names(&self) -> String {
+        let names: Vec<&str> = self.backends().map(|(name, _)| name).collect();
+        if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    }
+
+    fn backends(&self) -> impl Iterator<Item = (&str, &Backend)> {
+        let references = [("grok", &self.grok), ("vendor", &self.vendor), ("vllm", &self.vllm)];
+        let references =
+            references.into_iter().filter_map(|(name, backend)| Some((name, backend.as_ref()?)));
+        references.chain(self.models.iter().map(|(name, backend)| (name.as_str(), backend)))
     }
 
     /// Notes the line of every ignore, for what is to be said of it.

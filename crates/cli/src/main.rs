@@ -10,6 +10,7 @@ mod importing;
 mod inputs;
 mod linter;
 mod located;
+mod proposing;
 mod scanners;
 mod server;
 mod session;
@@ -80,6 +81,7 @@ fn threads(cli: &Cli) -> Option<usize> {
     let server = match &cli.command {
         Command::Check(args) => &args.server,
         Command::Run(args) => &args.server,
+        Command::Propose(args) => &args.server,
         Command::Verify(args) => &args.server,
         _ => return cli.common.jobs,
     };
@@ -102,6 +104,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Detect(args) => commands::stages::detect(common, args),
         Command::Propose(args) => commands::stages::propose(common, args),
         Command::Verify(args) => commands::stages::verify(common, args),
+        Command::Serve(args) => commands::serve::run(common, args),
         Command::Risk(args) => commands::stages::risk(args),
         Command::Schedule(args) => commands::stages::schedule(args),
         Command::Queue(args) => commands::queue::run(args),

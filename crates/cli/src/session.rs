@@ -16,7 +16,7 @@ use rules::pod_security::Edition;
 use rules::{Judgement, Profile, Rule, Selection, Settings};
 use schema::{Schemas, Version};
 use std::collections::HashSet;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use verifier::{GateSet, Judge, ObjectVerdict, Trials};
@@ -367,7 +367,29 @@ pub(crate) fn report_warnings(inputs: &Inputs, common: &Common) -> std::io::Resu
     Ok(())
 }
 
-/// Reads a text file of records or the like.
+/// Reads a text file of records or the like; packed by gzip is as good.
 pub(crate) fn read_text(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = match bytes.starts_with(GZIP) {
+        true => unpacked(&bytes),
+        false => Ok(bytes),
+    };
+    let text = bytes.and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|error| std::io::Error::other(error.utf8_error()))
+    });
+    text.with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// How gzip's files begin.
+const GZIP: &[u8] = &[0x1f, 0x8b];
+/// What a packed file may hold, in bytes.
+const LARGEST: u64 = 4 << 30;
+
+fn unpacked(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(packed).take(LARGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LARGEST {
+        true => Err(std::io::Error::other("unpacked it is larger than 4 GiB")),
+        false => Ok(bytes),
+    }
 }

@@ -8,6 +8,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// Requests at the same time, unless the configuration says otherwise.
+const CONCURRENCY: usize = 4;
+/// Most that a configuration may ask for.
+const MAX_CONCURRENCY: usize = 1_000;
+
 /// One backend of the configuration: an endpoint that speaks OpenAI's chat completions.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -90,6 +95,11 @@ impl Options {
         let budgets = &self.attempts_per_policy;
         let budget = budgets.get(policy).or_else(|| budgets.get("default"));
         budget.map_or(self.max_attempts, |budget| self.max_attempts.min(*budget))
+    }
+
+    /// Requests at the same time.
+    pub(crate) fn concurrency(&self) -> usize {
+        self.backend.concurrency.unwrap_or(CONCURRENCY).min(MAX_CONCURRENCY)
     }
 
     /// Refuses numbers that make no sense.

@@ -21,8 +21,6 @@ use tokio::sync::Semaphore;
 const MAX_BODY: usize = 4 << 20;
 /// An endpoint that wants more patience than this is not waited for as long as it says.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Requests at the same time, unless the configuration says otherwise.
-const CONCURRENCY: usize = 4;
 /// Items in a row that were not answered before no more are asked for.
 const DEAD: u32 = 3;
 /// Tokens of an answer that are set aside when the configuration sets no limit.
@@ -105,7 +103,7 @@ impl Client {
             },
             retries: options.retries,
             timeout: options.timeout,
-            limit: Semaphore::new(backend.concurrency.unwrap_or(CONCURRENCY).min(1_000)),
+            limit: Semaphore::new(options.concurrency()),
             spacing: every.unwrap_or_default(),
             next: Mutex::default(),
             is_unstructured: AtomicBool::new(false),

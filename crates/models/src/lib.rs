@@ -69,10 +69,18 @@ pub enum Judgement {
         /// Why. Goes back to the model without what looks like a secret.
         reason: String,
     },
+    /// One could not judge, and could not judge any other patch of the object either: another
+    /// attempt would be in vain.
+    Unavailable {
+        /// Which.
+        gate: Gate,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What came of asking.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Proposed {
     /// The accepted patch from the document's root, with secrets where they were.
     pub patch: Option<Vec<PatchOperation>>,
@@ -133,11 +141,22 @@ impl Proposer {
         self.client.model()
     }
 
+    /// Requests at the same time, at most.
+    pub fn concurrency(&self) -> usize {
+        self.options.concurrency()
+    }
+
     /// Names secrets of other objects, as they are or in base64. From now on no request may hold
     /// one in any form, and objects that repeat one are shown with a token in its place. Words and
     /// short numbers are not looked for: they stand everywhere without disclosing anything.
     pub fn know(&self, secrets: impl IntoIterator<Item = String>) {
         let forms = wall::secrets_of(secrets);
+        self.known.write().unwrap_or_else(PoisonError::into_inner).extend(forms);
+    }
+
+    /// As [`Proposer::know`], with every secret of an object.
+    pub fn guard(&self, object: &Value) {
+        let forms = Wall::around(object, &self.looks, &BTreeSet::new()).into_needles();
         self.known.write().unwrap_or_else(PoisonError::into_inner).extend(forms);
     }
 
@@ -162,19 +181,15 @@ impl Proposer {
         }
         let mut earlier: Vec<Earlier> = Vec::new();
         for number in 1..=self.options.attempts(task.policy) {
-            let (mut attempt, patch) = self.attempt(task, &wall, &earlier, judge);
-            attempt.number = number;
-            let outcome = attempt.outcome;
+            let Tried { attempt, patch, again } = self.attempt(task, &wall, &earlier, judge);
             earlier.push(Earlier {
                 patch: attempt.patch.clone(),
                 gate: attempt.gate,
                 reason: attempt.reason.clone().unwrap_or_default(),
             });
-            attempts.push(attempt);
-            match outcome {
-                AttemptOutcome::Accepted => return Proposed { patch, attempts },
-                AttemptOutcome::Rejected | AttemptOutcome::Unreadable => {}
-                _ => break,
+            attempts.push(Attempt { number, ..attempt });
+            if patch.is_some() || !again {
+                return Proposed { patch, attempts };
             }
         }
         Proposed { patch: None, attempts }
@@ -200,17 +215,17 @@ impl Proposer {
         wall: &Wall,
         earlier: &[Earlier],
         judge: &dyn Fn(&[PatchOperation]) -> Judgement,
-    ) -> (Attempt, Option<Vec<PatchOperation>>) {
+    ) -> Tried {
         let messages = prompt::messages(task, wall, &self.looks, earlier);
         let (answer, cached) = match self.answer(task, wall, &messages) {
             Ok(answer) => answer,
-            Err(failure) => return (self.failed(&failure, wall), None),
+            Err(failure) => return self.failed(&failure, wall),
         };
         let usage = answer.tokens.filter(|_| !cached);
         let usage = usage.map(|tokens: Tokens| self.budget.usage(tokens));
         let text = wall.mask(&answer.text);
-        let (attempt, patch) = self.judged(task, wall, &text, judge);
-        (Attempt { cached, usage, ..attempt }, patch)
+        let tried = self.judged(task, wall, &text, judge);
+        Tried { attempt: Attempt { cached, usage, ..tried.attempt }, ..tried }
     }
 
     /// The answer to these messages, and whether it is from the cache.
@@ -242,14 +257,16 @@ impl Proposer {
         Ok((answer, false))
     }
 
-    fn failed(&self, failure: &Failure, wall: &Wall) -> Attempt {
+    fn failed(&self, failure: &Failure, wall: &Wall) -> Tried {
         let outcome = match failure {
             Failure::NoAnswer(_) => AttemptOutcome::NoAnswer,
             Failure::Unreadable(_) => AttemptOutcome::Unreadable,
             Failure::Withheld(_) => AttemptOutcome::Withheld,
             Failure::OverBudget(_) => AttemptOutcome::OverBudget,
         };
-        ended(outcome, self.shown(&failure.to_string(), wall))
+        let again = outcome == AttemptOutcome::Unreadable;
+        let attempt = ended(outcome, self.shown(&failure.to_string(), wall));
+        Tried { attempt, patch: None, again }
     }
 
     /// Sends an answer through the wall and the gates.
@@ -259,10 +276,9 @@ impl Proposer {
         wall: &Wall,
         text: &str,
         judge: &dyn Fn(&[PatchOperation]) -> Judgement,
-    ) -> (Attempt, Option<Vec<PatchOperation>>) {
+    ) -> Tried {
         let unreadable = |reason: &str| {
-            let reason = self.shown(reason, wall);
-            (ended(AttemptOutcome::Unreadable, reason), None)
+            Tried::again(ended(AttemptOutcome::Unreadable, self.shown(reason, wall)))
         };
         let answered = match answer::parse(text) {
             Ok(operations) => operations,
@@ -273,30 +289,50 @@ impl Proposer {
         if answered.iter().any(is_guess) {
             return unreadable("the patch holds a secret that the model was not shown");
         }
-        let restored = wall.restore(&answered).map_err(|refusal| refusal.to_string());
-        let moved = restored.and_then(|patch| shifted(patch, task.prefix));
-        let (gate, reason) = match moved {
-            Err(reason) => (None, reason),
-            Ok(patch) => match judge(&patch) {
-                Judgement::Accepted => {
-                    let accepted = Attempt {
-                        reason: None,
-                        patch: answered,
-                        ..ended(AttemptOutcome::Accepted, String::new())
-                    };
-                    return (accepted, Some(patch));
-                }
-                Judgement::Rejected { gate, reason } => (Some(gate), reason),
-            },
+        let rejected = |gate, reason: &str| Attempt {
+            gate,
+            patch: answered.clone(),
+            ..ended(AttemptOutcome::Rejected, self.shown(reason, wall))
         };
-        let reason = self.shown(&reason, wall);
-        let rejected = ended(AttemptOutcome::Rejected, reason);
-        (Attempt { gate, patch: answered, ..rejected }, None)
+        let restored = wall.restore(&answered).map_err(|refusal| refusal.to_string());
+        let patch = match restored.and_then(|patch| shifted(patch, task.prefix)) {
+            Ok(patch) => patch,
+            Err(reason) => return Tried::again(rejected(None, &reason)),
+        };
+        match judge(&patch) {
+            Judgement::Accepted => {
+                let attempt = Attempt {
+                    outcome: AttemptOutcome::Accepted,
+                    reason: None,
+                    ..rejected(None, "")
+                };
+                Tried { attempt, patch: Some(patch), again: false }
+            }
+            Judgement::Rejected { gate, reason } => Tried::again(rejected(Some(gate), &reason)),
+            Judgement::Unavailable { gate, reason } => {
+                Tried { again: false, ..Tried::again(rejected(Some(gate), &reason)) }
+            }
+        }
     }
 
     /// A reason as records and models may see it.
     fn shown(&self, reason: &str, wall: &Wall) -> String {
         escape(&wall.clean(reason, &self.looks))
+    }
+}
+
+/// An attempt, and what is to come of it.
+struct Tried {
+    attempt: Attempt,
+    /// When it was accepted: with secrets, from the document's root.
+    patch: Option<Vec<PatchOperation>>,
+    /// Whether another attempt may do better.
+    again: bool,
+}
+
+impl Tried {
+    fn again(attempt: Attempt) -> Self {
+        Self { attempt, patch: None, again: true }
     }
 }
 

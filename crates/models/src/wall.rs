@@ -83,6 +83,11 @@ impl Wall {
         &self.redacted
     }
 
+    /// Forms of its secrets, and of those that were known.
+    pub(crate) fn into_needles(self) -> BTreeSet<String> {
+        self.needles
+    }
+
     /// A message for a model or a record: whatever is or looks like a secret is taken out.
     pub(crate) fn clean(&self, text: &str, looks: &Looks) -> String {
         let own = self.secrets.iter().map(plain).filter(|secret| secret.len() >= MIN_MESSAGE);

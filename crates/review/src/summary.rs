@@ -15,6 +15,9 @@ use std::io::{self, Write};
 /// Reasons kept for each status of a rule; the totals keep twice as many.
 const REASONS: usize = 3;
 
+/// The source of patches that our own rules propose.
+const RULES: &str = "rules";
+
 /// A part of a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Share {
@@ -115,6 +118,10 @@ pub struct Summary {
     pub in_baseline: usize,
     /// Size of the accepted patches; absent when none was accepted.
     pub operations: Option<Operations>,
+    /// Accepted patches that a model wrote, of those that it proposed, by its name. They are unsafe,
+    /// and they are in the other numbers too.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_models: BTreeMap<String, Share>,
     /// What the API server said; absent when none was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerCounts>,
@@ -131,6 +138,7 @@ pub struct Counter {
     operations: Vec<(usize, usize)>,
     ignored: usize,
     in_baseline: usize,
+    by_models: BTreeMap<String, Share>,
     server: Option<ServerCounts>,
 }
 
@@ -159,6 +167,7 @@ impl Counter {
             let rule = name(patch.rule.as_deref(), &patch.policy_id);
             self.count(rule, |tally| tally.proposed += 1);
         }
+        self.count_models(patches, verdicts);
         for verdict in verdicts {
             let rule = name(verdict.rule.as_deref(), &verdict.policy_id);
             self.count(rule, |tally| tally.judge(verdict));
@@ -176,6 +185,15 @@ impl Counter {
             self.rules.insert(rule.to_owned(), Tally::default());
         }
         self.rules.get_mut(rule).into_iter().for_each(count);
+    }
+
+    fn count_models(&mut self, patches: &[Patch], verdicts: &[Verdict]) {
+        let accepted = accepted(verdicts);
+        for patch in patches.iter().filter(|patch| patch.source != RULES) {
+            let share = self.by_models.entry(patch.source.clone()).or_default();
+            share.of += 1;
+            share.count += usize::from(accepted.contains(patch.id.as_str()));
+        }
     }
 
     /// Counts what the API server said of a patch.
@@ -207,6 +225,7 @@ impl Counter {
             ignored: self.ignored,
             in_baseline: self.in_baseline,
             operations: medians(&self.operations),
+            by_models: self.by_models.clone(),
             server: self.server.clone(),
             rules: self.rules.iter().map(|(rule, tally)| tally.funnel(rule, REASONS)).collect(),
         }
@@ -310,14 +329,18 @@ fn most_frequent(reasons: &BTreeMap<String, usize>, most: usize) -> Vec<Reason> 
 
 /// Operations of each accepted patch, with `test` and without.
 fn operations(patches: &[Patch], verdicts: &[Verdict]) -> Vec<(usize, usize)> {
-    let accepted: BTreeSet<&str> =
-        verdicts.iter().filter(|verdict| verdict.accepted).map(|v| v.id.as_str()).collect();
+    let accepted = accepted(verdicts);
     let changes = |patch: &Patch| patch.patch.iter().filter(|op| !is_test(op)).count();
     patches
         .iter()
         .filter(|patch| accepted.contains(patch.id.as_str()))
         .map(|patch| (patch.patch.len(), changes(patch)))
         .collect()
+}
+
+/// Ids of the accepted patches.
+fn accepted(verdicts: &[Verdict]) -> BTreeSet<&str> {
+    verdicts.iter().filter(|verdict| verdict.accepted).map(|v| v.id.as_str()).collect()
 }
 
 fn medians(operations: &[(usize, usize)]) -> Option<Operations> {
@@ -426,6 +449,24 @@ mod tests {
         let operations = summary().operations.unwrap();
         assert_eq!(operations.patches, 2);
         assert_eq!((operations.median_with_tests, operations.median_without_tests), (3.5, 2.5));
+    }
+
+    #[test]
+    fn what_models_wrote_is_shown_by_itself() {
+        let mut by_model = patch("1", "latest-tag", 0, 1);
+        by_model["source"] = "grok".into();
+        let mut counter = Counter::default();
+        counter.add(
+            &[],
+            &read(json!([by_model, patch("2", "latest-tag", 0, 1)])),
+            &read(json!([verdict("1", "latest-tag", true, "passed")])),
+            &[],
+        );
+        let mut out = Vec::new();
+        counter.summary().write_markdown(&mut out).unwrap();
+        let page = String::from_utf8(out).unwrap();
+        assert!(page.contains("Written by the model grok"), "{page}");
+        assert!(page.contains("1 of 1 (100.0 %)"), "{page}");
     }
 
     #[test]

@@ -3,17 +3,20 @@
 use super::queue::items;
 use crate::args::{Common, Run};
 use crate::counting::{self, Counting};
+use crate::proposing::{self, Who};
 use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, write};
 use anyhow::Context as _;
-use detector::{Corpus, Filters, Found, Sieve, Sifted, Tally, object_ref};
+use detector::{Filters, Found, Sieve, Sifted, Tally, object_ref};
+use models::Proposer;
 use rayon::prelude::*;
 use record::{
-    Applicability, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore, Status,
-    Verdict, write_records,
+    Applicability, Attempts, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore,
+    Status, Verdict, write_records,
 };
 use review::summary::Summary;
+use rules::Object;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashSet};
@@ -34,6 +37,8 @@ pub(crate) struct Records {
     /// Only of findings with a patch.
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) outcomes: Vec<Outcome>,
+    /// Only of findings that a model was asked about.
+    pub(crate) attempts: Vec<Attempts>,
 }
 
 /// Runs the command.
@@ -41,6 +46,11 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
     let gates = session::without(args.server.gates(), &args.disable_gate)?;
+    let who = Who::new(&args.proposing, &session, common)?;
+    anyhow::ensure!(
+        !matches!(who, Who::Recorded(_)),
+        "recorded answers go with `propose`, which knows the detections that they are for"
+    );
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let inputs = session.read(&args.paths);
@@ -50,7 +60,8 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let judge = proving.judge(&session, &corpus);
     let out = |name: &str| args.out.join(name);
     let sieve = Sieve::new(&corpus, &counting.filters);
-    let (written, tally) = prove_and_write(&session, &counting, &judge, &sieve, args)?;
+    who.learn_secrets(&corpus);
+    let (written, tally) = prove_and_write(&session, &counting, &judge, &sieve, &who, args)?;
     let Written { mut counter, scores, accepted, fails } = written;
     counter.held_back(tally.ignored, tally.in_baseline);
     let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
@@ -64,7 +75,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     write::output(&out("review.json"), &json)?;
     write::output(
         &out("manifest.json"),
-        &manifest(&session, &counting, &sieve, &inputs, &server, args)?,
+        &manifest(&session, &counting, &sieve, &inputs, &server, &who, args)?,
     )?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
@@ -72,6 +83,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let notices = counting::notices(&session, &inputs, &sieve, &tally);
     counting::report_notices(&notices, common.quiet)?;
     report(&summary, &proving.unusable, args, common)?;
+    who.report(common)?;
     Ok(match (errors.is_empty(), fails) {
         (false, _) => End::InputError,
         (true, true) => End::Findings,
@@ -107,10 +119,11 @@ fn prove_and_write(
     counting: &Counting,
     judge: &Judge<'_>,
     sieve: &Sieve<'_>,
+    who: &Who,
     args: &Run,
 ) -> anyhow::Result<(Written, Tally)> {
     let objects = judge.corpus.len();
-    let mut files = Files::create(&args.out)?;
+    let mut files = Files::create(&args.out, who.model().is_some())?;
     let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
     let now = super::queue::now();
     let mut tally = sieve.tally();
@@ -135,7 +148,7 @@ fn prove_and_write(
         for start in (0..objects).step_by(PART) {
             let positions = start..objects.min(start + PART);
             bar.inc(positions.len() as u64);
-            let records = part(session, judge, sieve, &mut tally, positions, first);
+            let records = part(session, judge, sieve, who, &mut tally, positions, first);
             first += records.detections.len();
             // The writer is gone only when it failed; its error is returned below.
             if sender.send(records).is_err() {
@@ -158,7 +171,7 @@ impl Written {
         queue: &queue::blocking::Queue,
         now: f64,
     ) -> anyhow::Result<()> {
-        let Records { detections, patches, verdicts, outcomes } = records;
+        let Records { detections, patches, verdicts, outcomes, .. } = records;
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
         files.write(records, &scores)?;
         self.counter.add(detections, patches, verdicts, outcomes);
@@ -180,6 +193,7 @@ fn part(
     session: &Session,
     judge: &Judge<'_>,
     sieve: &Sieve<'_>,
+    who: &Who,
     tally: &mut Tally,
     positions: std::ops::Range<usize>,
     first: usize,
@@ -203,63 +217,131 @@ fn part(
         .zip(&sifted)
         .map(|((at, first), sifted)| (at, first, sifted))
         .collect();
-    let parts: Vec<Records> = work
-        .into_par_iter()
-        .map(|(position, first, sifted)| {
-            let verdict = judge.object(position, sifted, Applicability::Unsafe);
-            object_records(judge.corpus, position, &sifted.found, verdict, first)
-        })
-        .collect();
+    let prove = |(position, first, sifted): (usize, usize, &Sifted)| {
+        let verdict = judge.object(position, sifted, Applicability::Unsafe);
+        object_records(judge, who, position, &sifted.found, verdict, first)
+    };
+    let parts: Vec<Records> = who.parallel(|| work.into_par_iter().map(prove).collect());
     let mut all = Records::default();
     for part in parts {
         all.detections.extend(part.detections);
         all.patches.extend(part.patches);
         all.verdicts.extend(part.verdicts);
         all.outcomes.extend(part.outcomes);
+        all.attempts.extend(part.attempts);
     }
     all
 }
 
 fn object_records(
-    corpus: &Corpus<'_>,
+    judge: &Judge<'_>,
+    who: &Who,
     position: usize,
     found: &[Found],
     verdict: ObjectVerdict,
     first: usize,
 ) -> Records {
-    let (object, input) = (corpus.object(position), corpus.input_of(position));
+    let (object, input) = (judge.corpus.object(position), judge.corpus.input_of(position));
     let mut records = Records::default();
     for (index, (found, verdict)) in found.iter().zip(verdict.findings).enumerate() {
         let detection = found.record(super::number(first + index), input, object);
+        let by_rules = Ended::by_rules(&detection, verdict, object);
+        let ended = match who {
+            Who::Model { asked, rules_first, .. } => {
+                let fallback = rules_first.then_some(by_rules);
+                Ended::by_model(asked, judge, position, found, &detection, fallback)
+            }
+            Who::Rules | Who::Recorded(_) => by_rules,
+        };
         records.outcomes.push(Outcome {
             id: detection.id.clone(),
             rule: found.finding.rule.id.to_owned(),
             fingerprint: found.fingerprint.to_string(),
-            status: verdict.status,
-            reason: verdict.reason.clone(),
+            status: ended.status,
+            reason: ended.reason,
         });
-        if verdict.proposal.is_some() {
-            records.verdicts.push(verdict_record(&detection, &verdict));
-        }
-        if let Some(proposal) = verdict.proposal {
-            records.patches.push(Patch {
-                id: detection.id.clone(),
-                policy_id: detection.policy_id.clone(),
-                source: "rules".to_owned(),
-                patch: proposal.operations,
-                latency_ms: None,
-                rule: detection.rule.clone(),
-                fingerprint: detection.fingerprint.clone(),
-                manifest_path: Some(input.path.clone()),
-                object: Some(object_ref(object)),
-                applicability: Some(proposal.applicability),
-                may_break: detection.remedy.clone(),
-                provenance: proposal.provenance,
-            });
-        }
+        records.verdicts.extend(ended.verdict);
+        records.patches.extend(ended.patch);
+        records.attempts.extend(ended.attempts);
         records.detections.push(detection);
     }
     records
+}
+
+/// How one finding ended.
+struct Ended {
+    status: Status,
+    reason: Option<String>,
+    patch: Option<Patch>,
+    verdict: Option<Verdict>,
+    attempts: Option<Attempts>,
+}
+
+impl Ended {
+    fn by_rules(detection: &Detection, verdict: FindingVerdict, object: &Object<'_>) -> Self {
+        let record = verdict.proposal.is_some().then(|| verdict_record(detection, &verdict));
+        let patch = verdict.proposal.map(|proposal| Patch {
+            id: detection.id.clone(),
+            policy_id: detection.policy_id.clone(),
+            source: "rules".to_owned(),
+            patch: proposal.operations,
+            latency_ms: None,
+            rule: detection.rule.clone(),
+            fingerprint: detection.fingerprint.clone(),
+            manifest_path: Some(detection.manifest_path.clone()),
+            object: Some(object_ref(object)),
+            applicability: Some(proposal.applicability),
+            may_break: detection.remedy.clone(),
+            provenance: proposal.provenance,
+        });
+        let FindingVerdict { status, reason, .. } = verdict;
+        Self { status, reason, patch, verdict: record, attempts: None }
+    }
+
+    /// Asks the model, unless rules could do it. Where the model cannot either, what became of the
+    /// rules' fix stands.
+    fn by_model(
+        model: &Proposer,
+        judge: &Judge<'_>,
+        position: usize,
+        found: &Found,
+        detection: &Detection,
+        by_rules: Option<Self>,
+    ) -> Self {
+        let by_rules = match by_rules {
+            Some(settled) if settled.status == Status::Accepted => return settled,
+            by_rules => by_rules,
+        };
+        let (rules, targets) = ([found.finding.rule], std::slice::from_ref(found));
+        let proposed = proposing::ask(model, judge, position, &rules, targets);
+        let attempts = proposing::attempts(model, detection, &proposed);
+        let Some(operations) = proposed.patch else {
+            let ended = by_rules.unwrap_or_else(Self::nothing);
+            let why = proposing::why_not(&attempts);
+            let reason = ended.reason.map_or(why.clone(), |reason| format!("{reason}; {why}"));
+            return Self { reason: Some(reason), attempts: Some(attempts), ..ended };
+        };
+        let gates = judge.foreign(position, &operations, &rules, targets).gates;
+        let verdict =
+            FindingVerdict { status: Status::Accepted, reason: None, proposal: None, gates };
+        let verdict = Verdict {
+            applicability: Some(Applicability::Unsafe),
+            ..verdict_record(detection, &verdict)
+        };
+        Self {
+            status: Status::Accepted,
+            reason: None,
+            patch: Some(proposing::model_patch(model, detection, operations)),
+            verdict: Some(verdict),
+            attempts: Some(attempts),
+        }
+    }
+
+    /// When rules were not asked.
+    fn nothing() -> Self {
+        let (status, reason) = (Status::Rejected, None);
+        Self { status, reason, patch: None, verdict: None, attempts: None }
+    }
 }
 
 /// The record of a verdict on the patch of a detection.
@@ -293,11 +375,13 @@ struct Files {
     verdicts: NamedTempFile,
     outcomes: NamedTempFile,
     risk: NamedTempFile,
+    /// Only when a model is asked.
+    attempts: Option<NamedTempFile>,
     folder: PathBuf,
 }
 
 impl Files {
-    fn create(folder: &Path) -> anyhow::Result<Self> {
+    fn create(folder: &Path, with_attempts: bool) -> anyhow::Result<Self> {
         let file = || write::temporary(folder);
         Ok(Self {
             detections: file()?,
@@ -305,6 +389,7 @@ impl Files {
             verdicts: file()?,
             outcomes: file()?,
             risk: file()?,
+            attempts: with_attempts.then(file).transpose()?,
             folder: folder.to_owned(),
         })
     }
@@ -315,6 +400,9 @@ impl Files {
         self.verdicts.write_all(&lines(&records.verdicts)?)?;
         self.outcomes.write_all(&lines(&records.outcomes)?)?;
         self.risk.write_all(&lines(scores)?)?;
+        if let Some(file) = &mut self.attempts {
+            file.write_all(&lines(&records.attempts)?)?;
+        }
         Ok(())
     }
 
@@ -326,7 +414,8 @@ impl Files {
             (self.outcomes, "outcomes.jsonl"),
             (self.risk, "risk.jsonl"),
         ];
-        for (file, name) in named {
+        let attempts = self.attempts.map(|file| (file, "attempts.jsonl"));
+        for (file, name) in named.into_iter().chain(attempts) {
             write::keep(file, &self.folder.join(name))?;
         }
         Ok(())
@@ -352,6 +441,7 @@ fn manifest(
     sieve: &Sieve<'_>,
     inputs: &crate::inputs::Inputs,
     server: &Option<Connected>,
+    who: &Who,
     args: &Run,
 ) -> anyhow::Result<Vec<u8>> {
     let digests: Vec<(String, String)> = inputs
@@ -374,6 +464,7 @@ fn manifest(
         "min_severity": min_severity,
         "disabled_gates": args.disable_gate,
         "server": server.as_ref().map(Connected::describe),
+        "proposer": who.describe(),
         "inputs": files,
     });
     // The day is part of the input only where something expires.

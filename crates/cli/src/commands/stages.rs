@@ -6,11 +6,12 @@ use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
 use crate::counting::{self, Counting, report_notices};
 use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
+use crate::proposing::{self, Candidate, Who};
 use crate::scanners::{Rescanner, Scanners, Status};
 use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, commands};
-use detector::{Corpus, Sieve, Sifted, object_ref};
+use detector::{Sieve, Sifted, object_ref};
 use rayon::prelude::*;
 use record::{Detection, Gate, GateOutcome, GateResult, Patch, Verdict, canonical_policy_id};
 use std::collections::{BTreeMap, HashMap};
@@ -73,47 +74,43 @@ fn document_text(input: &detector::Input, document: usize) -> Option<String> {
 /// Detections to candidate patches.
 pub(crate) fn propose(common: &Common, args: &Propose) -> anyhow::Result<End> {
     let session = Session::new(common, &args.selecting)?;
-    warn_about_models(&session)?;
-    let detections: Vec<Detection> = records(&args.detections)?;
-    let sources = Sources::read(&detections, &args.detections, &session);
+    let who = Who::new(&args.proposing, &session, common)?;
+    let file = proposing::detections_file(&args.proposing, args.detections.as_ref())?;
+    let detections: Vec<Detection> = records(&file)?;
+    let sources = Sources::read(&detections, &file, &session);
     let corpus = session.corpus(&sources.inputs.files);
-    let results: Vec<Result<Patch, String>> = detections
-        .par_iter()
-        .map(|detection| patch_for(detection, &sources, &corpus, &session))
-        .collect();
-    let mut patches = Vec::new();
+    // Only a model hears of the gates while it proposes; `verify` judges whatever comes.
+    let server = match who.model() {
+        Some(_) => Connected::new(&args.server, &session, &corpus, common)?,
+        None => None,
+    };
+    let proving = Proving::new(&session, &corpus, args.server.gates(), false, server.as_ref())?;
+    let judge = proving.judge(&session, &corpus);
+    who.learn_secrets(&corpus);
+    let bar = session.progress("proposing", detections.len());
+    let propose = |detection| {
+        let candidate = who.candidate(detection, &sources, &judge, &session);
+        bar.inc(1);
+        candidate
+    };
+    let candidates: Vec<Candidate> = who.parallel(|| detections.par_iter().map(propose).collect());
+    bar.finish_and_clear();
+    let (mut patches, mut attempts) = (Vec::new(), Vec::new());
     let mut missing: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-    for (detection, result) in detections.iter().zip(results) {
-        match result {
+    for (detection, candidate) in detections.iter().zip(candidates) {
+        match candidate.patch {
             Ok(patch) => patches.push(patch),
             Err(reason) => missing.entry(reason).or_default().push(&detection.id),
         }
+        attempts.extend(candidate.attempts);
     }
     commands::emit(args.out.as_deref(), &patches)?;
-    report_missing(&missing, common)?;
-    Ok(if missing.is_empty() { End::Clean } else { End::Findings })
-}
-
-/// Rules are the only proposer yet; a configuration that asks for a model must not go unheard.
-fn warn_about_models(session: &Session) -> anyhow::Result<()> {
-    let config = &session.config;
-    if let Some(mode) = config.proposer.mode.as_deref().filter(|mode| *mode != "rules") {
-        let known = [("grok", &config.grok), ("vendor", &config.vendor), ("vllm", &config.vllm)];
-        anyhow::ensure!(
-            known.iter().any(|(name, backend)| *name == mode && backend.is_some()),
-            "proposer.mode is `{mode}`, but the configuration has no backend of this name"
-        );
-        writeln!(
-            std::io::stderr(),
-            "warning: proposer.mode is `{mode}`, but this version asks no model: rules propose, \
-             and what they cannot fix stays open"
-        )?;
+    if let Some(path) = &args.attempts_out {
+        commands::emit(Some(path), &attempts)?;
     }
-    anyhow::ensure!(
-        config.rules.enabled != Some(false),
-        "rules.enabled is false, and this version has no other proposer"
-    );
-    Ok(())
+    report_missing(&missing, common)?;
+    who.report(common)?;
+    Ok(if missing.is_empty() { End::Clean } else { End::Findings })
 }
 
 fn report_missing(missing: &BTreeMap<String, Vec<&str>>, common: &Common) -> anyhow::Result<()> {
@@ -128,32 +125,6 @@ fn report_missing(missing: &BTreeMap<String, Vec<&str>>, common: &Common) -> any
         )?;
     }
     Ok(())
-}
-
-fn patch_for(
-    detection: &Detection,
-    sources: &Sources,
-    corpus: &Corpus<'_>,
-    session: &Session,
-) -> Result<Patch, String> {
-    let located = Located::find(detection, sources, corpus, session)?;
-    let proposal = located.proposal(corpus)?;
-    let object = corpus.object(located.position);
-    let rule = located.rules.first().map(|rule| rule.id.to_owned());
-    Ok(Patch {
-        id: detection.id.clone(),
-        policy_id: canonical_policy_id(&detection.policy_id),
-        source: "rules".to_owned(),
-        patch: proposal.operations,
-        latency_ms: None,
-        rule,
-        fingerprint: detection.fingerprint.clone(),
-        manifest_path: Some(detection.manifest_path.clone()),
-        object: Some(object_ref(object)),
-        applicability: Some(proposal.applicability),
-        may_break: located.note(),
-        provenance: proposal.provenance,
-    })
 }
 
 /// Candidate patches to verdicts.

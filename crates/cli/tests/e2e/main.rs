@@ -19,6 +19,7 @@ mod counting;
 mod documentation;
 mod fix;
 mod kube_linter;
+mod models;
 mod real_input;
 mod reference;
 mod same_bytes;

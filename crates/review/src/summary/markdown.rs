@@ -25,6 +25,10 @@ fn write_totals(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     writeln!(out, "| Fixes accepted, of those proposed | {} |", rate(total.accepted))?;
     let of_found = Share { count: total.accepted.count, of: total.found };
     writeln!(out, "| Fixes accepted, of all findings | {} |", rate(of_found))?;
+    for (name, share) in &summary.by_models {
+        let name = cell(name);
+        writeln!(out, "| Written by the model {name}, unsafe all of them | {} |", rate(*share))?;
+    }
     if let Some(size) = summary.operations {
         let medians = [size.median_without_tests, size.median_with_tests];
         writeln!(
