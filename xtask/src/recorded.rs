@@ -22,9 +22,40 @@ const HEAD: &str = "# Recorded answers of a model\n\nWritten by `cargo xtask rec
 /// The recorded answers, in the folder of the data.
 const FILE: &str = "oracle/recorded-llm-patches.jsonl.gz";
 
-/// Why patches are rejected: the gate, how its reason begins, and what reading a sample of each
-/// class says of who is wrong.
-const CLASSES: [(Gate, &str, &str, &str); 0] = [];
+/// Why patches are rejected: the gate, what its reason holds, the name of the class, and what
+/// reading 50 rejected answers, drawn at random, says of who is wrong. The first that fits counts.
+const CLASSES: [(Gate, &str, &str, &str); 7] = [
+    (
+        Gate::Patch,
+        "is not found in the manifest",
+        "the finding is not in what the model saw",
+        "neither: 8 read; each is a CronJob out of which the reference's detector had cut \
+         `jobTemplate.spec`, so it has no pods, and no server takes it",
+    ),
+    (
+        Gate::Patch,
+        "/volumes/",
+        "volumes are emptied or written over",
+        "the patch: 2 read; a volume with data becomes an `emptyDir`, for a finding about resources",
+    ),
+    (
+        Gate::Patch,
+        "ecurityContext",
+        "hardening beyond the finding",
+        "the patch: 29 read; privileges, capabilities and users of every container change, for a \
+         finding about something else in one of them",
+    ),
+    (
+        Gate::Patch,
+        "/resources",
+        "amounts that nobody gave",
+        "the patch: 11 read; `100m`, `128Mi`, `500m` and `256Mi` for every container, whatever runs \
+         in it",
+    ),
+    (Gate::Patch, "/image", "another image", "the patch: none drawn; the tag is invented"),
+    (Gate::Patch, "/env", "variables are renamed or taken away", "the patch: none drawn"),
+    (Gate::Patch, "", "other places", "the patch: none drawn; restart policies and mounts change"),
+];
 
 /// Measures and writes the page. Fails when an accepted patch does not hold.
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
@@ -170,7 +201,7 @@ fn funnel(title: &str, verdicts: &[Verdict], page: &mut Page) {
 
 /// How many end for which reason, and what a reader of a sample says of it.
 fn classes(verdicts: &[Verdict], page: &mut Page) {
-    let mut counts: Counts<(usize, String)> = Counts::new();
+    let mut counts: Counts<usize> = Counts::new();
     for verdict in verdicts {
         let Some(gate) = stopped(verdict) else { continue };
         let reason = gate.reason.as_deref().unwrap_or_default();
@@ -222,14 +253,21 @@ fn refused(
     }
     let found = replay.lint(&files)?;
     for verdict in verdicts.iter().filter(|verdict| verdict.accepted) {
-        let still = verdict.rule.as_ref().filter(|rule| {
-            found.get(&verdict.id).is_some_and(|rules| rules.contains(rule.as_str()))
-        });
+        let rules = verdict.rule.as_ref().map_or_else(|| rules_of(&verdict.policy_id), |r| vec![r]);
+        let still = rules
+            .into_iter()
+            .find(|rule| found.get(&verdict.id).is_some_and(|rules| rules.contains(*rule)));
         if let Some(rule) = still {
             refused.insert(verdict.id.clone(), format!("{rule} is still found"));
         }
     }
     Ok(refused)
+}
+
+/// The rules that stand for a policy of several.
+fn rules_of(policy: &str) -> Vec<&'static str> {
+    let rules = rules::all().iter().map(|entry| entry.rule);
+    rules.filter(|r| r.default && r.policy_id == Some(policy)).map(|rule| rule.id).collect()
 }
 
 /// An answer is a patch of something.

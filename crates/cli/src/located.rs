@@ -188,6 +188,14 @@ impl Located {
         }
     }
 
+    /// The id of the rule, where it is one.
+    pub(crate) fn rule(&self) -> Option<String> {
+        match &self.rules[..] {
+            [one] => Some(one.id.to_owned()),
+            _ => None,
+        }
+    }
+
     /// What the fix may break.
     pub(crate) fn note(&self) -> Option<String> {
         let note = self.targets.first()?.finding.note();

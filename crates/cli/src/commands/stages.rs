@@ -206,7 +206,7 @@ fn verdict_for(
         errors: errors
             .map(|g| format!("{}: {}", g.gate.as_str(), g.reason.as_deref().unwrap_or("")))
             .collect(),
-        rule: patch.rule.clone(),
+        rule: patch.rule.clone().or_else(|| located.as_ref().ok()?.rule()),
         fingerprint: detection
             .and_then(|d| d.fingerprint.clone())
             .or_else(|| Some(located.as_ref().ok()?.fingerprint())),

@@ -149,7 +149,7 @@ fn a_model_is_asked_for_what_rules_cannot_fix_and_hears_what_the_gates_say() {
 
 #[test]
 fn a_model_that_never_satisfies_the_gates_leaves_a_reason() {
-    let endpoint = Endpoint::new(&[probe("/metadata/labels/x")]);
+    let endpoint = Endpoint::new(&[probe("/spec/template/spec/containers/0/readinessProbe")]);
     let folder = folder(&endpoint.configuration("vllm"));
     with_key(&folder, &[&RUN[..], &["--config", "run.yaml"]].concat()).ended(1);
     assert_eq!(endpoint.asked().len(), 3);
@@ -300,7 +300,7 @@ fn the_references_clients_are_served() {
 
 #[test]
 fn bad_requests_are_answered_with_what_is_wrong() {
-    let service = Service::new(&[]);
+    let service = Service::new(&["--max-file-size", "2000"]);
     let post = |body: &str| service.post("open-sesame", body);
     let (status, _) = service.post("open-says-me", "{}");
     assert_eq!(status, 401);
@@ -318,7 +318,7 @@ fn bad_requests_are_answered_with_what_is_wrong() {
         let detail = answer["detail"].as_str().unwrap();
         assert!(detail.contains(said), "{body}: {detail}");
     }
-    let large = json!({"violation": "x", "manifest": "a".repeat(60 << 20)}).to_string();
+    let large = json!({"violation": "x", "manifest": "a".repeat(3_000)}).to_string();
     assert_eq!(post(&large).0, 413);
     let folder = Folder::new();
     folder.run(&["serve", "--listen", "0.0.0.0:0"]).ended(2).says("on loopback only");
