@@ -94,6 +94,7 @@ impl Session {
         }
         let settings = Settings {
             values: config.values.clone(),
+            evidence: Vec::new(),
             parameters: config.parameters.clone(),
             pod_security,
             schemas: Some(Arc::new(policies::BySchemas::new(&versions))),
