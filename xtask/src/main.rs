@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 mod bench;
+mod evidence;
 mod generate;
 mod measure;
 mod page;
@@ -25,6 +26,8 @@ usage: cargo xtask <command>
   measure               the funnel of every rule on real input, into docs/measurements.md
   server [--full]       what a real API server says of every fix, and how fast it is asked, into
                         docs/server-measurements.md
+  evidence [--full]     what evidence of images makes of the fixes, into
+                        docs/evidence-measurements.md
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "bench" => bench::run(root, rest),
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "server" => server::run(root, rest),
+        Some((command, rest)) if command == "evidence" => evidence::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "types" => types::run(root, rest),

@@ -48,7 +48,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
 }
 
 /// The tool as the tests run it: built by the profile of this program.
-fn built(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn built(root: &Path) -> anyhow::Result<PathBuf> {
     let mut build = Command::new(env!("CARGO"));
     build.current_dir(root).args(["build", "--profile", "fast", "--quiet"]);
     let status = build.args(["--package", "k8s-auto-fix"]).status()?;

@@ -32,7 +32,11 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let args = ["test", "--workspace", "--profile", "fast", "--no-fail-fast"];
     step("tests", tests(root, &tools).args(args))?;
     // Steps of their own, so that what they say is seen; of the same build as the other tests.
-    for (name, filter) in [("parity", "parity::tests"), ("API server", "server::tests")] {
+    for (name, filter) in [
+        ("parity", "parity::tests"),
+        ("API server", "server::tests"),
+        ("evidence", "evidence::tests"),
+    ] {
         let args = ["test", "--workspace", "--profile", "fast", "--bin", "xtask", "--"];
         let shown = ["--ignored", "--nocapture", filter];
         step(name, tests(root, &tools).args(args).args(shown))?;
@@ -53,6 +57,7 @@ fn tests(root: &Path, tools: &Tools) -> Command {
         .env("PATH", &tools.path)
         .env("K8S_AUTO_FIX_PYTHON", &tools.python)
         .env("K8S_AUTO_FIX_SCANNERS", &tools.scanners)
+        .env("K8S_AUTO_FIX_REGISTRY", &tools.registry)
         .env("KUBEBUILDER_ASSETS", &tools.servers)
         // Snapshots are never written behind our back.
         .env("INSTA_UPDATE", "no");

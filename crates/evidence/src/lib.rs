@@ -9,6 +9,8 @@ mod credentials;
 mod file;
 mod image;
 mod registry;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod version;
 

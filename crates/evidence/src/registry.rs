@@ -362,8 +362,10 @@ impl Asker {
             let page: Page = serde_json::from_slice(&answer.body)
                 .map_err(|error| Reason::Format(format!("its list of tags is broken: {error}")))?;
             let tags = page.tags.unwrap_or_default();
+            // Not every registry that cuts its list says so.
+            let more = answer.headers.contains_key("link") || tags.len() >= TAGS_IN_A_PAGE;
             all.extend(tags.into_iter().filter(|tag| rules::image::is_tag(tag)));
-            match all.last().filter(|_| answer.headers.contains_key("link")) {
+            match all.last().filter(|_| more) {
                 Some(last) => path = format!("tags/list?n={TAGS_IN_A_PAGE}&last={last}"),
                 None => break,
             }

@@ -1,7 +1,7 @@
 //! What was looked at elsewhere, as rules ask for it.
 
 use crate::common::image_of;
-use crate::image::canonical;
+use crate::image::{Reference, canonical};
 use crate::{Container, Evidence, ImageFacts, ImageUser, Object, Question, Written};
 use record::{Fact, Subject, ValueSource};
 use std::collections::BTreeMap;
@@ -35,6 +35,14 @@ impl Observed {
             if record.digest.is_none() || record.digest == facts.digest {
                 take(facts, record);
             }
+        }
+        // Once a fix has pinned an image, it goes by its digest.
+        let by_digest = images.values().filter_map(|facts| {
+            let name = Reference::parse(&facts.reference).name;
+            Some((format!("{name}@{}", facts.digest.as_deref()?), facts.clone()))
+        });
+        for (reference, facts) in by_digest.collect::<Vec<_>>() {
+            images.entry(reference).or_insert(facts);
         }
         Self { images, unknown }
     }
@@ -160,5 +168,7 @@ mod tests {
         assert_eq!((&facts.user, &facts.exposed_ports), (&None, &Some(Vec::new())));
         assert_eq!(observed.image("index.docker.io/library/nginx:latest"), Some(facts));
         assert_eq!(observed.image("nginx:1.2"), None);
+        assert_eq!(observed.image(&format!("nginx:1.29@{}", digest("b"))), Some(facts));
+        assert_eq!(observed.image(&format!("nginx@{}", digest("a"))), None);
     }
 }
