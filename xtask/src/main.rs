@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 mod bench;
+mod evidence;
 mod generate;
 mod measure;
 mod page;
@@ -28,6 +29,8 @@ usage: cargo xtask <command>
                         docs/server-measurements.md
   recorded              what the gates say of recorded answers of a model, into
                         docs/recorded-answers.md
+  evidence [--full]     what evidence of images makes of the fixes, into
+                        docs/evidence-measurements.md
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
@@ -45,6 +48,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "server" => server::run(root, rest),
         Some((command, [])) if command == "recorded" => recorded::run(root),
+        Some((command, rest)) if command == "evidence" => evidence::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
         Some((command, rest)) if command == "types" => types::run(root, rest),

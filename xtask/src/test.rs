@@ -35,6 +35,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     let shown = [
         ("parity", "parity::tests"),
         ("API server", "server::tests"),
+        ("evidence", "evidence::tests"),
         ("recorded answers", "recorded::tests"),
     ];
     for (name, filter) in shown {
@@ -58,6 +59,7 @@ fn tests(root: &Path, tools: &Tools) -> Command {
         .env("PATH", &tools.path)
         .env("K8S_AUTO_FIX_PYTHON", &tools.python)
         .env("K8S_AUTO_FIX_SCANNERS", &tools.scanners)
+        .env("K8S_AUTO_FIX_REGISTRY", &tools.registry)
         .env("KUBEBUILDER_ASSETS", &tools.servers)
         // Snapshots are never written behind our back.
         .env("INSTA_UPDATE", "no");

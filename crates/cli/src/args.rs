@@ -177,6 +177,8 @@ pub(crate) struct Check {
     pub(crate) output_format: OutputFormat,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -237,6 +239,8 @@ pub(crate) struct Run {
     pub(crate) proposing: ProposerArgs,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -258,6 +262,8 @@ pub(crate) struct Detect {
     pub(crate) importing: Importing,
     #[command(flatten)]
     pub(crate) scanners: ScannerArgs,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArgs,
 }
 
 /// Findings of other scanners. With any, our own rules run only when --select or --profile asks.
@@ -331,6 +337,37 @@ pub(crate) struct ProposerArgs {
     pub(crate) replay: bool,
 }
 
+/// What is found out about images. The command line alone turns it on: a configuration file that
+/// comes with the manifests must not make the tool call out.
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceArgs {
+    /// Where to find out more about images: registry asks the registries that they are from.
+    /// Without it nothing leaves the machine
+    #[arg(long, value_enum, value_name = "SOURCE")]
+    pub(crate) evidence: Option<EvidenceSource>,
+    /// Evidence that was written by --evidence-out
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) evidence_file: Vec<PathBuf>,
+    /// Where to write the evidence that was used, one JSON record a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) evidence_out: Option<PathBuf>,
+    /// A registry to ask in place of another: docker.io=mirror.example:5000
+    #[arg(long, value_name = "HOST=HOST", value_delimiter = ',', requires = "evidence")]
+    pub(crate) registry_mirror: Vec<String>,
+    /// A registry that is spoken to without TLS
+    #[arg(long, value_name = "HOST", value_delimiter = ',', requires = "evidence")]
+    pub(crate) registry_plain_http: Vec<String>,
+    /// Seconds that one request to a registry may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) registry_timeout: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvidenceSource {
+    /// The registries that images are from
+    Registry,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Propose {
     /// Detections, ours or the reference's; may be left out with recorded answers that hold theirs
@@ -341,6 +378,8 @@ pub(crate) struct Propose {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) selecting: Selecting,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArgs,
     #[command(flatten)]
     pub(crate) proposing: ProposerArgs,
     /// Where to write every attempt of a model
@@ -402,6 +441,8 @@ pub(crate) struct Verify {
     pub(crate) gates_profile: Option<String>,
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+    #[command(flatten)]
+    pub(crate) evidence: EvidenceArgs,
     #[command(flatten)]
     pub(crate) scanners: ScannerArgs,
 }

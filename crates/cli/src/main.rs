@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod config;
 mod counting;
+mod evidence;
 mod fixing;
 mod importing;
 mod inputs;

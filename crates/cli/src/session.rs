@@ -25,6 +25,8 @@ use verifier::{GateSet, Judge, ObjectVerdict, Trials};
 pub(crate) struct Session {
     pub(crate) config: Config,
     pub(crate) settings: Settings,
+    /// The evidence that the settings decide by.
+    pub(crate) evidence: Vec<record::Evidence>,
     /// The rules that were selected.
     pub(crate) rules: Vec<&'static Rule>,
     pub(crate) context: ObjectContext,
@@ -34,7 +36,7 @@ pub(crate) struct Session {
     pub(crate) limits: Limits,
     /// kube-linter's checks, when its profile is asked for.
     linting: Option<Linting>,
-    quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// The operator's own expression, when there is one.
@@ -94,6 +96,7 @@ impl Session {
         }
         let settings = Settings {
             values: config.values.clone(),
+            evidence: Vec::new(),
             parameters: config.parameters.clone(),
             pod_security,
             schemas: Some(Arc::new(policies::BySchemas::new(&versions))),
@@ -103,6 +106,7 @@ impl Session {
         Ok(Self {
             config,
             settings,
+            evidence: Vec::new(),
             rules,
             context,
             versions,

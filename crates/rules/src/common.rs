@@ -17,6 +17,7 @@ mod resources;
 mod scaling;
 mod share;
 mod sysctls;
+mod users;
 mod volumes;
 mod workloads;
 
@@ -25,7 +26,9 @@ pub(crate) use budgets::{allow_one_disruption, autoscaled_minimum, budget_field,
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use gateways::destinations;
 pub(crate) use host_mounts::{host_paths, report_host_mounts};
-pub(crate) use images::{image_of, is_pulled_always, replacement};
+pub(crate) use images::{
+    image_of, is_pulled_always, is_what_is_pulled, replacement, whence, with_reason,
+};
 pub(crate) use ingress::{
     Backend, Port, backends, ingress_class, ingress_rules, is_ingress, paths, tls_entries,
 };
@@ -36,12 +39,13 @@ pub(crate) use placement::{
 pub(crate) use policies::{
     Direction, has_policies_in, isolation, peers, pod_selector, selecting_policies,
 };
-pub(crate) use probes::{check_missing_probe, check_probe_port, digits};
+pub(crate) use probes::{broken_rules, check_missing_probe, check_probe_port, digits};
 pub(crate) use rbac::accounts;
 pub(crate) use resources::{Amount, Bounds, check_amount, check_bounds};
 pub(crate) use scaling::{has_replicas, is_autoscaled, scale_target, target_field};
 pub(crate) use share::Share;
 pub(crate) use sysctls::{is_safe_sysctl, sysctls};
+pub(crate) use users::{effective_user, non_root, pod_non_root, user_in_place};
 pub(crate) use volumes::volumes_from;
 pub(crate) use workloads::{exposure, maps, priority_class, replicas};
 
@@ -141,58 +145,6 @@ pub(crate) fn capability_site(
         site.span = item.span();
     }
     site
-}
-
-/// The user id that a container runs with, as far as the manifest says.
-pub(crate) fn effective_user(pod: &Pod<'_>, container: &Container<'_>) -> Option<i64> {
-    container.effective_security_field(pod, "runAsUser").and_then(Node::as_i64)
-}
-
-/// `runAsNonRoot: true` for a container that leaves it open or denies it.
-///
-/// Written at pod level when no container says otherwise. Safe when every container it then
-/// covers already has a user id above nought: the flag changes nothing for them.
-pub(crate) fn non_root(pod: &Pod<'_>, container: &Container<'_>, cx: &Context<'_, '_>) -> Fix {
-    let says_false =
-        |c: &Container<'_>| c.security_field("runAsNonRoot").and_then(Node::as_bool) == Some(false);
-    let pod_level = !pod.containers.iter().any(says_false);
-    let is_covered =
-        |c: &&Container<'_>| pod_level || c.index == container.index && c.role == container.role;
-    let covered = || pod.containers.iter().filter(is_covered);
-    let known = covered().all(|c| effective_user(pod, c).is_some_and(|uid| uid > 0));
-    let mut fix = if known {
-        Fix::safe()
-    } else {
-        Fix::unsafe_because(
-            "an image whose user is root or has only a name does not start; files owned by root \
-             may become unreadable",
-        )
-    };
-    let path = |key: &str| match pod_level {
-        true => pod.path(&["securityContext", key]),
-        false => container.path(pod, &["securityContext", key]),
-    };
-    fix = fix.set(path("runAsNonRoot"), Written::rule(true));
-    if effective_user(pod, container).is_none() {
-        let values = &cx.settings.values;
-        let uid = match pod_level {
-            true => values.run_as_user(cx.object, None),
-            false => values.run_as_user(cx.object, Some(container)),
-        };
-        if let Some(uid) = uid {
-            fix = fix.set(path("runAsUser"), uid);
-        }
-    }
-    // A pod that runs as root by number would not start; another rule may mend the number.
-    for other in covered() {
-        let own = other.security_field("runAsUser").is_some();
-        let user = match own {
-            true => other.path(pod, &["securityContext", "runAsUser"]),
-            false => pod.path(&["securityContext", "runAsUser"]),
-        };
-        fix = fix.requires_not(user, 0);
-    }
-    fix
 }
 
 /// The seccomp type of a pod spec or container when it is set to something that the Pod Security

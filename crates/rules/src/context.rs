@@ -1,9 +1,12 @@
-use crate::{DefaultValue, Finding, Object, Parameter, Remedy, Rule, Set, Settings, Site};
+use crate::{
+    Container, DefaultValue, Finding, Object, Parameter, Question, Remedy, Rule, Set, Settings,
+    Site, Written,
+};
 use serde_json::Value;
 
 /// What a check may know besides its subject, and where it reports.
 pub struct Context<'s, 'a> {
-    /// Parameters and the operator's values.
+    /// Parameters, the operator's values, and evidence.
     pub settings: &'s Settings,
     /// All objects of the inputs.
     pub set: &'s Set<'a>,
@@ -35,6 +38,16 @@ impl<'s, 'a> Context<'s, 'a> {
             remedy: remedy.into(),
             reported: None,
         });
+    }
+
+    /// A value that no manifest holds, for a container of the object that is being checked, or for
+    /// the object as a whole.
+    pub fn value(
+        &self,
+        question: Question<'_>,
+        container: Option<&Container<'_>>,
+    ) -> Option<Written> {
+        self.settings.value(question, self.object, container)
     }
 
     /// A parameter that is a whole number.

@@ -7,10 +7,12 @@
 mod common;
 mod context;
 mod engine;
+mod evidence;
 mod finding;
 pub mod image;
 mod judgement;
 mod object;
+mod observed;
 mod page;
 mod parameter;
 pub mod pod_security;
@@ -23,9 +25,11 @@ mod values;
 
 pub use context::Context;
 pub use engine::check_object;
+pub use evidence::{Evidence, ImageFacts, ImageUser, Question};
 pub use finding::{Condition, Edit, FOREIGN, Finding, Fix, Remedy, Reported, Written};
 pub use judgement::Judgement;
 pub use object::{Container, Object, Pod, Role, Site, objects};
+pub use observed::Observed;
 pub use page::page;
 pub use parameter::{DefaultValue, Parameter, ParameterError, Parameters, Pattern};
 pub use rule::{Check, Entry, Rule, Scope, all, by_id};

@@ -1,14 +1,19 @@
 //! What the operator chooses: which rules run, with which parameters and values.
 
-use crate::{Entry, Judgement, Parameters, Rule, Values, pod_security, rule};
+use crate::{
+    Container, Entry, Evidence, ImageFacts, Judgement, Object, Parameters, Question, Rule, Values,
+    Written, pod_security, rule,
+};
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Parameters of the rules and the operator's values.
+/// Parameters of the rules, the operator's values, and evidence.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Values that fixes may write, supplied by the operator.
     pub values: Values,
+    /// Who is asked what the operator's values leave open, in this order.
+    pub evidence: Vec<Arc<dyn Evidence>>,
     /// Parameters of the rules, where they differ from the defaults.
     pub parameters: Parameters,
     /// The edition of the Pod Security Standards that rules with a control follow.
@@ -17,6 +22,35 @@ pub struct Settings {
     pub schemas: Option<Arc<dyn Judgement>>,
     /// The judge of the rule `cel-expression`, which is silent without one.
     pub expression: Option<Arc<dyn Judgement>>,
+}
+
+impl Settings {
+    /// All sources. The operator is asked first, because `values` state what is wanted, not only
+    /// what is so.
+    fn sources(&self) -> impl Iterator<Item = &dyn Evidence> {
+        let operator: &dyn Evidence = &self.values;
+        std::iter::once(operator).chain(self.evidence.iter().map(AsRef::as_ref))
+    }
+
+    /// The first answer to a question about a container, or about the object as a whole.
+    pub fn value(
+        &self,
+        question: Question<'_>,
+        object: &Object<'_>,
+        container: Option<&Container<'_>>,
+    ) -> Option<Written> {
+        self.sources().find_map(|source| source.value(question, object, container))
+    }
+
+    /// What is known of an image, by its name as a manifest writes it.
+    pub fn image(&self, image: &str) -> Option<&ImageFacts> {
+        self.sources().find_map(|source| source.image(image))
+    }
+
+    /// Why nothing is known of an image, when somebody looked in vain.
+    pub fn why_unknown(&self, image: &str) -> Option<&str> {
+        self.sources().find_map(|source| source.why_unknown(image))
+    }
 }
 
 /// A named selection of rules.

@@ -9,7 +9,7 @@
 //!     images: { "nginx:latest": "nginx:1.29.3" }
 //! ```
 
-use crate::{Container, Object, Written};
+use crate::{Container, Evidence, Object, Question, Written};
 use manifest::Node;
 use record::ValueSource;
 use serde::Deserialize;
@@ -103,80 +103,44 @@ impl Values {
                 Some(Written { value, source: ValueSource::Operator, detail })
             })
     }
+}
 
-    /// A quantity for `requests` or `limits` of a container.
-    pub fn resource(
+impl Evidence for Values {
+    fn value(
         &self,
-        object: &Object<'_>,
-        container: &Container<'_>,
-        list: &str,
-        resource: &str,
-    ) -> Option<Written> {
-        self.first(object, Some(container), |values| {
-            let quantities = match list {
-                "requests" => &values.resources.requests,
-                _ => &values.resources.limits,
-            };
-            Some((quantities.get(resource)?.clone(), format!("resources.{list}.{resource}")))
-        })
-    }
-
-    /// The image to write in place of this one.
-    pub fn image(
-        &self,
-        object: &Object<'_>,
-        container: &Container<'_>,
-        image: &str,
-    ) -> Option<Written> {
-        self.first(object, Some(container), |values| {
-            let replacement = values.images.get(image)?;
-            Some((replacement.as_str().into(), format!("images[\"{image}\"]")))
-        })
-    }
-
-    /// The user id for a container, or for a whole pod when no container is given.
-    pub fn run_as_user(
-        &self,
+        question: Question<'_>,
         object: &Object<'_>,
         container: Option<&Container<'_>>,
     ) -> Option<Written> {
-        self.first(object, container, |v| Some((v.run_as_user?.into(), "runAsUser".to_owned())))
+        self.first(object, container, |values| values.answer(question))
     }
+}
 
-    /// The group id for a container, or for a whole pod when no container is given.
-    pub fn run_as_group(
-        &self,
-        object: &Object<'_>,
-        container: Option<&Container<'_>>,
-    ) -> Option<Written> {
-        self.first(object, container, |v| Some((v.run_as_group?.into(), "runAsGroup".to_owned())))
-    }
-
-    /// Seconds after which a finished Job goes.
-    pub fn ttl_seconds_after_finished(&self, object: &Object<'_>) -> Option<Written> {
-        self.first(object, None, |values| {
-            let seconds = values.ttl_seconds_after_finished?;
-            Some((seconds.into(), "ttlSecondsAfterFinished".to_owned()))
-        })
-    }
-
-    /// Seconds after its time within which a CronJob's run may still start.
-    pub fn starting_deadline_seconds(&self, object: &Object<'_>) -> Option<Written> {
-        self.first(object, None, |values| {
-            let seconds = values.starting_deadline_seconds?;
-            Some((seconds.into(), "startingDeadlineSeconds".to_owned()))
-        })
-    }
-
-    /// The paths that a container writes to, with their place in the configuration.
-    pub fn writable_paths(
-        &self,
-        object: &Object<'_>,
-        container: &Container<'_>,
-    ) -> Option<Written> {
-        self.first(object, Some(container), |values| {
-            (!values.writable_paths.is_empty())
-                .then(|| (values.writable_paths.clone().into(), "writablePaths".to_owned()))
-        })
+impl ScopedValues {
+    /// What answers a question, with its place.
+    fn answer(&self, question: Question<'_>) -> Option<(Value, String)> {
+        let number = |number: Option<i64>, place: &str| Some((number?.into(), place.to_owned()));
+        match question {
+            Question::Resource { list, resource } => {
+                let quantities = match list {
+                    "requests" => &self.resources.requests,
+                    _ => &self.resources.limits,
+                };
+                Some((quantities.get(resource)?.clone(), format!("resources.{list}.{resource}")))
+            }
+            Question::Image(image) => {
+                Some((self.images.get(image)?.as_str().into(), format!("images[\"{image}\"]")))
+            }
+            Question::RunAsUser => number(self.run_as_user, "runAsUser"),
+            Question::RunAsGroup => number(self.run_as_group, "runAsGroup"),
+            Question::TtlSecondsAfterFinished => {
+                number(self.ttl_seconds_after_finished, "ttlSecondsAfterFinished")
+            }
+            Question::StartingDeadlineSeconds => {
+                number(self.starting_deadline_seconds, "startingDeadlineSeconds")
+            }
+            Question::WritablePaths => (!self.writable_paths.is_empty())
+                .then(|| (self.writable_paths.clone().into(), "writablePaths".to_owned())),
+        }
     }
 }

@@ -26,9 +26,10 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
         args.server.server == cluster::Choice::Off || args.fix || args.diff,
         "--server goes with --fix or --diff"
     );
-    let session = Session::new(common, &args.selecting)?;
+    let mut session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
     let mut inputs = session.read(&super::paths(&args.paths));
+    session.gather(&args.evidence, &inputs.files)?;
     let max = match args.unsafe_fixes {
         true => Applicability::Unsafe,
         false => Applicability::Safe,

@@ -6,7 +6,7 @@ use crate::counting::{self, Counting};
 use crate::proposing::{self, Who};
 use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
-use crate::{End, write};
+use crate::{End, evidence, write};
 use anyhow::Context as _;
 use detector::{Filters, Found, Sieve, Sifted, Tally, object_ref};
 use models::Proposer;
@@ -43,7 +43,7 @@ pub(crate) struct Records {
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
-    let session = Session::new(common, &args.selecting)?;
+    let mut session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
     let gates = session::without(args.server.gates(), &args.disable_gate)?;
     let who = Who::new(&args.proposing, &session, common)?;
@@ -54,7 +54,9 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot create {}", args.out.display()))?;
     let inputs = session.read(&args.paths);
+    session.gather(&args.evidence, &inputs.files)?;
     let corpus = session.corpus(&inputs.files);
+    evidence::keep(&session.evidence, &args.out)?;
     let server = Connected::new(&args.server, &session, &corpus, common)?;
     let proving = Proving::new(&session, &corpus, gates, args.timings, server.as_ref())?;
     let judge = proving.judge(&session, &corpus);
@@ -465,6 +467,7 @@ fn manifest(
         "disabled_gates": args.disable_gate,
         "server": server.as_ref().map(Connected::describe),
         "proposer": who.describe(),
+        "evidence": evidence::describe(&session.evidence),
         "inputs": files,
     });
     // The day is part of the input only where something expires.
@@ -476,7 +479,7 @@ fn manifest(
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -20,10 +20,11 @@ use verifier::{GateSet, Judge};
 
 /// Manifests to detections.
 pub(crate) fn detect(common: &Common, args: &Detect) -> anyhow::Result<End> {
-    let session = Session::new(common, &args.selecting)?;
+    let mut session = Session::new(common, &args.selecting)?;
     let counting = Counting::new(&session.config, &args.counting)?;
     let importer = Importer::new(args)?;
     let inputs = session.read(&args.inputs);
+    session.gather(&args.evidence, &inputs.files)?;
     let corpus = session.corpus(&inputs.files);
     let sieve = Sieve::new(&corpus, &counting.filters);
     let imported = importer.import(&corpus, &inputs, args, &session)?;
@@ -73,11 +74,12 @@ fn document_text(input: &detector::Input, document: usize) -> Option<String> {
 
 /// Detections to candidate patches.
 pub(crate) fn propose(common: &Common, args: &Propose) -> anyhow::Result<End> {
-    let session = Session::new(common, &args.selecting)?;
+    let mut session = Session::new(common, &args.selecting)?;
     let who = Who::new(&args.proposing, &session, common)?;
     let file = proposing::detections_file(&args.proposing, args.detections.as_ref())?;
     let detections: Vec<Detection> = records(&file)?;
     let sources = Sources::read(&detections, &file, &session);
+    session.gather(&args.evidence, &sources.inputs.files)?;
     let corpus = session.corpus(&sources.inputs.files);
     // Only a model hears of the gates while it proposes; `verify` judges whatever comes.
     let server = match who.model() {
@@ -129,7 +131,7 @@ fn report_missing(missing: &BTreeMap<String, Vec<&str>>, common: &Common) -> any
 
 /// Candidate patches to verdicts.
 pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
-    let session = Session::new(common, &args.selecting)?;
+    let mut session = Session::new(common, &args.selecting)?;
     let gates = match args.gates_profile.as_deref() {
         Some("offline") => GateSet::default(),
         Some("cluster") => GateSet::default().with(Gate::Server),
@@ -138,13 +140,14 @@ pub(crate) fn verify(common: &Common, args: &Verify) -> anyhow::Result<End> {
     };
     let gates = session::without(gates, &args.disable_gate)?;
     let scanners = Scanners::new(&args.scanners)?;
-    let rescanner = Rescanner::new(&scanners, &session.limits);
     let detections: Vec<Detection> = records(&args.detections)?;
     let mut patches: Vec<Patch> = records(&args.patches)?;
     patches.retain(|patch| args.id.is_empty() || args.id.contains(&patch.id));
     patches.truncate(args.limit.unwrap_or(usize::MAX));
     let by_id: HashMap<&str, &Detection> = detections.iter().map(|d| (d.id.as_str(), d)).collect();
     let sources = Sources::read(&detections, &args.detections, &session);
+    session.gather(&args.evidence, &sources.inputs.files)?;
+    let rescanner = Rescanner::new(&scanners, &session.limits);
     let corpus = session.corpus(&sources.inputs.files);
     let server = Connected::new(&args.server, &session, &corpus, common)?;
     let proving = Proving::new(&session, &corpus, gates, args.timings, server.as_ref())?;

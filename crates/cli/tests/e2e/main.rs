@@ -17,6 +17,7 @@ mod catalogue;
 mod ci;
 mod counting;
 mod documentation;
+mod evidence;
 mod fix;
 mod kube_linter;
 mod models;

@@ -16,7 +16,7 @@
 //!
 //! Runs that could not start in time are skipped instead of caught up with.
 
-use crate::{Check, Context, Fix, Object, Remedy, Rule, Scope};
+use crate::{Check, Context, Fix, Object, Question, Remedy, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -45,7 +45,7 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
         return;
     }
     let site = object.site(&KEYS);
-    let remedy = match cx.settings.values.starting_deadline_seconds(object) {
+    let remedy = match cx.value(Question::StartingDeadlineSeconds, None) {
         Some(seconds) if seconds.value.as_i64().is_some_and(|seconds| seconds >= LEAST) => {
             Fix::unsafe_because("runs that cannot start in time are skipped")
                 .set(site.path.clone(), seconds)

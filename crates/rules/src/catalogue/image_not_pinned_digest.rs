@@ -10,7 +10,9 @@
 //! # What the fix changes
 //!
 //! The image that `values` gives for this one, if it has a digest. The fix is safe when it only
-//! adds the digest to the same name and tag. Digests are never invented.
+//! adds the digest to the same name and tag. Else, with evidence from a registry, the digest that the
+//! tag stands for, behind the tag of the version if the registry has one with this digest: safe,
+//! as the next pull would give the same bytes. Digests are never invented.
 //!
 //! # What it may break
 //!

@@ -19,7 +19,7 @@
 //!
 //! Nothing that runs: the object as it stands is refused.
 
-use crate::common::{context_objects, digits};
+use crate::common::{broken_rules, context_objects, digits};
 use crate::{Check, Container, Context, Fix, Object, Pod, Remedy, Rule, Scope, Site, Written};
 use manifest::{Kind, Node};
 use record::Severity;
@@ -103,22 +103,6 @@ fn check_service(object: &Object<'_>, cx: &mut Context<'_, '_>) {
             cx.report(site, message, "needs the port that the pods listen on");
         }
     }
-}
-
-/// The rules of IANA service names that a name breaks.
-fn broken_rules(name: &str) -> Vec<&'static str> {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let rules = [
-        (name.len() <= 15, "is longer than 15 characters"),
-        (
-            !name.is_empty() && name.chars().all(allowed),
-            "may hold only lower-case letters, digits and hyphens",
-        ),
-        (name.contains(|c: char| c.is_ascii_lowercase()), "needs at least one letter"),
-        (!name.contains("--"), "has two hyphens in a row"),
-        (!name.starts_with('-') && !name.ends_with('-'), "has a hyphen at an end"),
-    ];
-    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, broken)| broken).collect()
 }
 
 fn target_number(name: &str, site: &Site) -> Remedy {

@@ -18,7 +18,7 @@
 //! Logs and status of a finished Job disappear with it; Helm hooks and GitOps tools may create the
 //! Job again. Without the field, Jobs of a CronJob stay until newer ones push them out.
 
-use crate::{Check, Context, Fix, Object, Remedy, Rule, Scope};
+use crate::{Check, Context, Fix, Object, Question, Remedy, Rule, Scope};
 use record::Severity;
 
 pub(crate) static RULE: Rule = Rule {
@@ -60,7 +60,7 @@ fn check(object: &Object<'_>, cx: &mut Context<'_, '_>) {
 
 fn report_job(object: &Object<'_>, cx: &mut Context<'_, '_>) {
     let site = object.site(&OF_JOB);
-    let remedy = match cx.settings.values.ttl_seconds_after_finished(object) {
+    let remedy = match cx.value(Question::TtlSecondsAfterFinished, None) {
         Some(seconds) => Fix::unsafe_because(
             "logs and status go with the Job; GitOps tools and Helm hooks may create it again",
         )

@@ -12,7 +12,9 @@
 //! # What the fix changes
 //!
 //! The image that `values` gives for this one. It is a safe fix when it names the same repository
-//! with a digest. Tags are never invented.
+//! with a digest. Else, with evidence from a registry, the digest that the tag stands for, behind
+//! the tag of the version if the registry has one with this digest. That is safe: the next pull
+//! would give the same bytes. Tags are never invented.
 //!
 //! # What it may break
 //!
@@ -23,8 +25,11 @@
 //!
 //! Polaris takes the port of a registry for a tag.
 
+use crate::common::{is_what_is_pulled, whence, with_reason};
 use crate::image::Reference;
-use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Remedy, Rule, Scope};
+use crate::{
+    Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Question, Remedy, Rule, Scope,
+};
 use manifest::Node;
 use record::Severity;
 
@@ -87,16 +92,17 @@ fn is_blocked(image: &str, cx: &Context<'_, '_>) -> bool {
 }
 
 fn remedy(pod: &Pod<'_>, container: &Container<'_>, image: &str, cx: &Context<'_, '_>) -> Remedy {
-    let Some(pin) = cx.settings.values.image(cx.object, container, image) else {
-        return "needs the version that is meant: its tag, or better its digest".into();
+    let Some(pin) = cx.value(Question::Image(image), Some(container)) else {
+        let needs = "needs the version that is meant: its tag, or better its digest";
+        return with_reason(needs, image, cx).into();
     };
     let wanted = pin.value.as_str().unwrap_or("");
     if is_blocked(wanted, cx) {
-        return format!("the image {wanted} in `values` is reported too").into();
+        return format!("the image {wanted} {} is reported too", whence(&pin)).into();
     }
     let reference = Reference::parse(wanted);
     let same_repository = reference.name == Reference::parse(image).name;
-    let fix = match same_repository && reference.digest.is_some() {
+    let fix = match same_repository && reference.digest.is_some() || is_what_is_pulled(&pin) {
         true => Fix::safe(),
         false => Fix::unsafe_because("another version may behave differently or not exist"),
     };

@@ -13,11 +13,12 @@
 //!
 //! A number joins `ports`; that is information for people and tools and opens nothing. A name in
 //! plain digits becomes the number, if that is declared. Unknown names, and pods with
-//! `hostNetwork`, where a declared port is bound on the node, have no fix.
+//! `hostNetwork`, where a declared port is bound on the node, have no fix; with evidence from a
+//! registry, an unknown name is declared for the port of the image, if it exposes only one.
 //!
 //! # What it may break
 //!
-//! Nothing: the fix is safe.
+//! Nothing: the fix is safe. One that the image's port gives is not: another port may be meant.
 
 use crate::common::check_probe_port;
 use crate::{Check, Container, Context, Pod, Rule, Scope};

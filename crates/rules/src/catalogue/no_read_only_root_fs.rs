@@ -21,7 +21,7 @@
 //!
 //! Polaris leaves out ephemeral containers.
 
-use crate::{Check, Container, Context, Fix, Pod, Rule, Scope, Written};
+use crate::{Check, Container, Context, Fix, Pod, Question, Rule, Scope, Written};
 use manifest::Node;
 use record::Severity;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ fn with_writable_paths(
     container: &Container<'_>,
     cx: &Context<'_, '_>,
 ) -> Fix {
-    let Some(paths) = cx.settings.values.writable_paths(cx.object, container) else { return fix };
+    let Some(paths) = cx.value(Question::WritablePaths, Some(container)) else { return fix };
     let mut taken: Vec<String> = pod
         .volumes()
         .filter_map(|(_, volume)| volume.get("name").and_then(Node::as_str))

@@ -11,15 +11,17 @@
 //! # What the fix changes
 //!
 //! `runAsNonRoot: true` at pod level; where a container says `false`, on that container. The fix is
-//! safe when every container that it covers already has a user id above nought; otherwise it is
-//! unsafe, and a user id joins it only from `values`.
+//! safe when every container that it covers already has a user id above nought, in the manifest or,
+//! with evidence from a registry, in the configuration of its image; otherwise it is unsafe, and a
+//! user id joins it only from `values`. An image whose user is known to be root or only a name gets
+//! no fix; the other containers of the pod then get the field each for itself.
 //!
 //! # What it may break
 //!
 //! Images whose user is root, or a name instead of a number, do not start.
 
-use crate::common::non_root;
-use crate::{Check, Context, Fix, Pod, Rule, Scope, Written};
+use crate::common::{non_root, pod_non_root};
+use crate::{Check, Context, Pod, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -57,9 +59,8 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     }
     let of_pod = pod.security_field(KEYS[1]).and_then(Node::as_bool);
     if of_pod == Some(false) {
-        let fix = Fix::unsafe_because("an image whose user is root or a name does not start")
-            .set(pod.path(&KEYS), Written::rule(true));
-        cx.report(pod.site(&KEYS), "pod allows root (runAsNonRoot: false)", fix);
+        let remedy = pod_non_root(pod, cx);
+        cx.report(pod.site(&KEYS), "pod allows root (runAsNonRoot: false)", remedy);
     }
     for container in &pod.containers {
         let own = container.security_field(KEYS[1]).and_then(Node::as_bool);
@@ -69,7 +70,7 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
             None if of_pod == Some(true) => continue,
             None => format!("{} may run as root: runAsNonRoot is not set", container.label()),
         };
-        let fix = non_root(pod, container, cx);
-        cx.report(container.site(pod, &KEYS), message, fix);
+        let remedy = non_root(pod, container, cx);
+        cx.report(container.site(pod, &KEYS), message, remedy);
     }
 }

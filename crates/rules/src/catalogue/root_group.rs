@@ -21,7 +21,7 @@
 //!
 //! Kyverno also asks for a `runAsGroup` where there is none; see `run-as-high-gid`.
 
-use crate::{Check, Context, Fix, Pod, Rule, Scope, Site, Written};
+use crate::{Check, Context, Fix, Pod, Question, Rule, Scope, Site, Written};
 use manifest::Node;
 use record::Severity;
 
@@ -52,7 +52,7 @@ const SUPPLEMENTAL: [&str; 2] = ["securityContext", "supplementalGroups"];
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     if is_root(pod.security_field(GROUP[1])) {
-        let gid = cx.settings.values.run_as_group(cx.object, None);
+        let gid = cx.value(Question::RunAsGroup, None);
         report(pod.site(&GROUP), "pod runs with the group root".to_owned(), gid, cx);
     }
     if is_root(pod.security_field(FS_GROUP[1])) {
@@ -61,7 +61,7 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
     check_supplemental(pod, cx);
     for container in &pod.containers {
         if is_root(container.security_field(GROUP[1])) {
-            let gid = cx.settings.values.run_as_group(cx.object, Some(container));
+            let gid = cx.value(Question::RunAsGroup, Some(container));
             let message = format!("{} runs with the group root", container.label());
             report(container.site(pod, &GROUP), message, gid, cx);
         }

@@ -23,7 +23,7 @@
 //! Trivy looks at the container's own field only; kube-score accepts 10000 itself and judges user
 //! and group together.
 
-use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Remedy, Rule, Scope};
+use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Question, Remedy, Rule, Scope};
 use manifest::Node;
 use record::Severity;
 
@@ -61,7 +61,7 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
         None => format!("{label} has no group id of its own"),
     };
     let site = container.site(pod, &["securityContext", "runAsGroup"]);
-    let gid = cx.settings.values.run_as_group(cx.object, Some(container));
+    let gid = cx.value(Question::RunAsGroup, Some(container));
     let high = gid.filter(|gid| gid.value.as_i64().is_some_and(|gid| gid > highest_low));
     let remedy = match high {
         Some(gid) => Fix::unsafe_because("files of another group may become unreadable")

@@ -10,8 +10,9 @@
 //!
 //! # What the fix changes
 //!
-//! `runAsUser` on the container, from `values`, if that id is high enough. Without one there is no
-//! fix.
+//! `runAsUser` on the container, from `values`, if that id is high enough. With evidence from a
+//! registry also the number of the image's own user, if that is high enough: safe where the manifest
+//! sets none, because it is what the kubelet takes then. Without one there is no fix.
 //!
 //! # What it may break
 //!
@@ -23,8 +24,10 @@
 //! Trivy looks at the container's own field only; Checkov and kube-score accept 10000 itself.
 
 use crate::common::effective_user;
-use crate::{Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Remedy, Rule, Scope};
-use record::Severity;
+use crate::{
+    Check, Container, Context, DefaultValue, Fix, Parameter, Pod, Question, Remedy, Rule, Scope,
+};
+use record::{Severity, ValueSource};
 
 pub(crate) static RULE: Rule = Rule {
     id: "run-as-high-uid",
@@ -64,9 +67,13 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
         None => format!("{label} has no user id of its own"),
     };
     let site = container.site(pod, &["securityContext", "runAsUser"]);
-    let uid = cx.settings.values.run_as_user(cx.object, Some(container));
+    let uid = cx.value(Question::RunAsUser, Some(container));
     let high = uid.filter(|uid| uid.value.as_i64().is_some_and(|uid| uid > highest_low));
     let remedy = match high {
+        // The kubelet passes the image's number when the manifest has none.
+        Some(uid) if uid.source == ValueSource::Evidence && user.is_none() => {
+            Fix::safe().set(site.path.clone(), uid).into()
+        }
         Some(uid) => Fix::unsafe_because("files of another user may become unreadable")
             .set(site.path.clone(), uid)
             .into(),

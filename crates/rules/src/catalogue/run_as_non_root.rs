@@ -12,7 +12,11 @@
 //! # What the fix changes
 //!
 //! `runAsNonRoot: true` at pod level, or on the container where one of the pod's containers says
-//! `false`. A user or group id is written only from `values`.
+//! `false`. It is safe where every container that it covers has a user id above 0, in the manifest
+//! or, with evidence from a registry, in the configuration of its image. An image whose user is
+//! known to be root or only a name gets no fix, as the kubelet would refuse to start it; the other
+//! containers of the pod then get the field each for itself. A user or group id is written only
+//! from `values`, or over a `runAsUser` of 0 from the image.
 //!
 //! # What it may break
 //!
@@ -23,8 +27,8 @@
 //!
 //! `pss-run-as-non-root` follows the Pod Security Standards, which do not look at user ids.
 
-use crate::common::{effective_user, non_root};
-use crate::{Check, Container, Context, Fix, Pod, Remedy, Rule, Scope, Site, Written};
+use crate::common::{effective_user, non_root, user_in_place};
+use crate::{Check, Container, Context, Fix, Pod, Question, Remedy, Rule, Scope, Site, Written};
 use manifest::Node;
 use record::Severity;
 
@@ -70,12 +74,14 @@ fn check(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
         return;
     }
     if field("runAsNonRoot").and_then(Node::as_bool) != Some(true) {
-        let mut fix = non_root(pod, container, cx);
-        if let Some(uid) = operator_user(container, cx).filter(|_| user == Some(0)) {
-            fix = fix.set(site_of(pod, container, "runAsUser").path, uid);
+        let mut remedy = non_root(pod, container, cx);
+        if let Some(uid) = known_user(container, cx).filter(|_| user == Some(0))
+            && let Remedy::Fix(fix) = remedy
+        {
+            remedy = fix.set(site_of(pod, container, "runAsUser").path, uid).into();
         }
         let site = container.site(pod, &["securityContext", "runAsNonRoot"]);
-        cx.report(site, format!("{} may run as root", container.label()), fix);
+        cx.report(site, format!("{} may run as root", container.label()), remedy);
     } else if user == Some(0) {
         report_contradiction(pod, container, cx);
     }
@@ -89,14 +95,13 @@ fn site_of(pod: &Pod<'_>, container: &Container<'_>, key: &str) -> Site {
     }
 }
 
-fn operator_user(container: &Container<'_>, cx: &Context<'_, '_>) -> Option<Written> {
-    let uid = cx.settings.values.run_as_user(cx.object, Some(container));
-    uid.filter(|written| written.value.as_i64().is_some_and(|uid| uid > 0))
+fn known_user(container: &Container<'_>, cx: &Context<'_, '_>) -> Option<Written> {
+    user_in_place(container, cx).filter(|written| written.value.as_i64().is_some_and(|uid| uid > 0))
 }
 
 fn report_group(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     let site = site_of(pod, container, "runAsGroup");
-    let gid = cx.settings.values.run_as_group(cx.object, Some(container));
+    let gid = cx.value(Question::RunAsGroup, Some(container));
     let remedy = match gid.filter(|written| written.value.as_i64().is_some_and(|gid| gid > 0)) {
         Some(gid) => Fix::unsafe_because("files that the group root may read become unreadable")
             .set(site.path.clone(), gid)
@@ -108,7 +113,7 @@ fn report_group(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '
 
 fn report_contradiction(pod: &Pod<'_>, container: &Container<'_>, cx: &mut Context<'_, '_>) {
     let site = site_of(pod, container, "runAsUser");
-    let remedy = match operator_user(container, cx) {
+    let remedy = match known_user(container, cx) {
         Some(uid) => Fix::unsafe_because("files owned by root may become unreadable")
             .set(site.path.clone(), uid)
             .into(),

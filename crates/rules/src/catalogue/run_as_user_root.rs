@@ -10,13 +10,15 @@
 //! # What the fix changes
 //!
 //! With a user id in `values`, that number takes its place; otherwise the field goes and the image's
-//! own user counts.
+//! own user counts. Where evidence tells the image's user and it is a number above 0, that number is
+//! written: at pod level only when all images that it counts for agree. The fix stays unsafe, because
+//! the manifest overrides the image on purpose.
 //!
 //! # What it may break
 //!
 //! Files owned by root, ports below 1024 and package managers in entry points.
 
-use crate::{Check, Context, Fix, Pod, Rule, Scope, Site, Written};
+use crate::{Check, Context, Fix, Pod, Question, Rule, Scope, Site, Written};
 use manifest::Node;
 use record::Severity;
 
@@ -43,12 +45,12 @@ fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
         return;
     }
     if pod.security_field(KEYS[1]).and_then(Node::as_i64) == Some(0) {
-        let uid = cx.settings.values.run_as_user(cx.object, None);
+        let uid = cx.value(Question::RunAsUser, None);
         report(pod.site(&KEYS), "pod runs as root (runAsUser: 0)".to_owned(), uid, cx);
     }
     for container in &pod.containers {
         if container.security_field(KEYS[1]).and_then(Node::as_i64) == Some(0) {
-            let uid = cx.settings.values.run_as_user(cx.object, Some(container));
+            let uid = cx.value(Question::RunAsUser, Some(container));
             let message = format!("{} runs as root (runAsUser: 0)", container.label());
             report(container.site(pod, &KEYS), message, uid, cx);
         }

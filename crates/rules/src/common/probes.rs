@@ -1,5 +1,6 @@
 //! Probes that aim at a port.
 
+use super::image_of;
 use crate::{Container, Context, Fix, Pod, Remedy, Role, Site, Written};
 use manifest::{Kind, Node};
 use serde_json::json;
@@ -39,7 +40,7 @@ pub(crate) fn check_probe_port(
             "{probe} of {} aims at port {port}, which it does not declare",
             container.label()
         );
-        let remedy = remedy(target, &site, pod, container);
+        let remedy = remedy(target, &site, pod, container, cx);
         return cx.report(site, message, remedy);
     }
 }
@@ -68,7 +69,13 @@ fn is_declared(container: &Container<'_>, target: Target<'_>) -> bool {
     })
 }
 
-fn remedy(target: Target<'_>, site: &Site, pod: &Pod<'_>, container: &Container<'_>) -> Remedy {
+fn remedy(
+    target: Target<'_>,
+    site: &Site,
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    cx: &Context<'_, '_>,
+) -> Remedy {
     let detail = site.path.to_pointer();
     match target {
         Target::Number(number) if !(1..=65535).contains(&number) => {
@@ -91,11 +98,37 @@ fn remedy(target: Target<'_>, site: &Site, pod: &Pod<'_>, container: &Container<
             Some(number) => {
                 Fix::safe().set(site.path.clone(), Written::manifest(number, detail)).into()
             }
-            None => "needs to know which port the name stands for: declare it under `ports`, or \
-                     write the port that serves the probe"
-                .into(),
+            None => by_image(name, site, pod, container, cx).unwrap_or_else(|| {
+                "needs to know which port the name stands for: declare it under `ports`, or write \
+                 the port that serves the probe"
+                    .into()
+            }),
         },
     }
+}
+
+/// The port of an undeclared name, when the image says that it listens on one port only. The probe
+/// cannot work as it is, but whether that port serves it is not certain.
+fn by_image(
+    name: &str,
+    site: &Site,
+    pod: &Pod<'_>,
+    container: &Container<'_>,
+    cx: &Context<'_, '_>,
+) -> Option<Remedy> {
+    let facts = cx.settings.image(image_of(container))?;
+    let [port] = facts.tcp_ports()[..] else { return None };
+    let fix = Fix::unsafe_because(
+        "the only port that the image exposes need not be the one that serves the probe",
+    );
+    if is_declared(container, Target::Number(port)) {
+        return Some(fix.set(site.path.clone(), Written::evidence(port, facts.detail())).into());
+    }
+    if pod.flag("hostNetwork") || !broken_rules(name).is_empty() {
+        return None;
+    }
+    let entry = Written::evidence(json!({ "name": name, "containerPort": port }), facts.detail());
+    Some(fix.append(container.path(pod, &["ports"]), entry, &[]).into())
 }
 
 /// The number that a name spells, when the container declares that number.
@@ -108,6 +141,22 @@ fn declared_number(container: &Container<'_>, name: &str) -> Option<i64> {
 pub(crate) fn digits(text: &str) -> Option<i64> {
     let plain = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| plain && (1..=65535).contains(number))
+}
+
+/// The rules of IANA service names that a name breaks.
+pub(crate) fn broken_rules(name: &str) -> Vec<&'static str> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let rules = [
+        (name.len() <= 15, "is longer than 15 characters"),
+        (
+            !name.is_empty() && name.chars().all(allowed),
+            "may hold only lower-case letters, digits and hyphens",
+        ),
+        (name.contains(|c: char| c.is_ascii_lowercase()), "needs at least one letter"),
+        (!name.contains("--"), "has two hyphens in a row"),
+        (!name.starts_with('-') && !name.ends_with('-'), "has a hyphen at an end"),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, broken)| broken).collect()
 }
 
 /// Reports a regular container without this probe. Pods that are to end have nothing to probe, and

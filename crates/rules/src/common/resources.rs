@@ -1,7 +1,7 @@
 //! Requests and limits that are missing.
 
 use crate::quantity::Quantity;
-use crate::{Container, Context, Fix, Pod, Remedy, Role, Written};
+use crate::{Container, Context, Fix, Pod, Question, Remedy, Role, Written};
 use serde_json::Value;
 
 /// A request or limit that a rule asks for.
@@ -112,8 +112,8 @@ fn remedy(
     if let Some(limit) = limit_as_request(amount, bounds, container).filter(|_| !written) {
         return Fix::safe().set(path, limit).into();
     }
-    let values = &cx.settings.values;
-    let Some(value) = values.resource(cx.object, container, amount.list, amount.resource) else {
+    let question = Question::Resource { list: amount.list, resource: amount.resource };
+    let Some(value) = cx.value(question, Some(container)) else {
         return format!("needs {} from measurements or from `values`", amount.a_noun()).into();
     };
     if quantity_of(&value.value).is_some_and(|own| !own.is_zero() && is_within(bounds, own)) {
@@ -159,8 +159,8 @@ fn contradiction(
     let other_list = if is_request { "limits" } else { "requests" };
     let other = container.node.at(&["resources", other_list, amount.resource]);
     let planned = || {
-        let values = &cx.settings.values;
-        values.resource(cx.object, container, other_list, amount.resource)
+        let question = Question::Resource { list: other_list, resource: amount.resource };
+        cx.value(question, Some(container))
     };
     let other = match other.filter(|node| !node.is_null()) {
         Some(node) => Quantity::of(node),
