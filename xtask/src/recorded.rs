@@ -205,11 +205,11 @@ fn classes(verdicts: &[Verdict], page: &mut Page) {
     for verdict in verdicts {
         let Some(gate) = stopped(verdict) else { continue };
         let reason = gate.reason.as_deref().unwrap_or_default();
-        let class =
-            CLASSES.iter().position(|(of, begin, ..)| *of == gate.gate && reason.contains(begin));
-        count(&mut counts, (class.unwrap_or(CLASSES.len()), String::new()));
+        let fits =
+            |(of, holds, ..): &(Gate, &str, &str, &str)| *of == gate.gate && reason.contains(holds);
+        count(&mut counts, CLASSES.iter().position(fits).unwrap_or(CLASSES.len()));
     }
-    let row = |((class, _), number): ((usize, String), usize)| match CLASSES.get(class) {
+    let row = |(class, number): (usize, usize)| match CLASSES.get(class) {
         Some((gate, _, title, reading)) => {
             format!("`{}` | {title} | {number} | {reading}", gate.as_str())
         }
