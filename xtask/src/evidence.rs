@@ -2,7 +2,7 @@
 //! `docs/evidence-measurements.md`.
 //!
 //! A registry on loopback stands for all that occur. It holds an image for most references, made
-//! from a hash of the reference, so that every kind of user and port occurs and the same run gives
+//! from a hash of its name, so that every kind of user and port occurs and the same run gives
 //! the same numbers.
 
 mod check;
@@ -108,16 +108,17 @@ impl Images {
             let parsed = Reference::parse(&reference);
             let (host, repository) = parsed.name.split_once('/').context("a whole reference")?;
             images.hosts.insert(host.to_owned());
-            let hash = Sha256::digest(&reference);
+            // One registry stands for all, so what several have by one name is one image.
+            let hash = Sha256::digest(format!("{repository}:{}", parsed.tag.unwrap_or_default()));
             // A digest that the manifest names cannot be made.
-            let Some(tag) = parsed.tag.filter(|_| hash[0] % 10 != 0) else {
+            let Some(tag) = parsed.tag.filter(|_| !hash[0].is_multiple_of(10)) else {
                 images.left_out += 1;
                 continue;
             };
             let config = config(&hash);
             let mut tags = vec![tag];
             let version = format!("{}.{}.{}", hash[3], hash[4], hash[5]);
-            if !tag.contains('.') && hash[6] % 2 == 0 {
+            if !tag.contains('.') && hash[6].is_multiple_of(2) {
                 tags.push(&version);
             }
             registry.image(repository, &tags, &config)?;
@@ -162,7 +163,7 @@ fn config(hash: &[u8]) -> Value {
         _ => format!("{}", 1 + u16::from(hash[7]) * 200),
     };
     let port = format!("{}/tcp", 1024 + u16::from(hash[8]));
-    let ports = if hash[2] % 3 == 0 { json!({}) } else { json!({ port: {} }) };
+    let ports = if hash[2].is_multiple_of(3) { json!({}) } else { json!({ port: {} }) };
     // Two images of one repository differ even where all of this is the same.
     let name: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     json!({ "User": user, "ExposedPorts": ports, "Labels": { "made-for": name } })

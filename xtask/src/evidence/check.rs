@@ -20,50 +20,77 @@ pub(super) fn all(
 ) -> anyhow::Result<Vec<String>> {
     let patches: HashMap<&str, &Patch> =
         records.patches.iter().map(|p| (p.id.as_str(), p)).collect();
-    let mut wrong = Vec::new();
-    let (mut resolvable, mut pinned, mut flags) = (0, 0, 0);
+    let mut seen = Seen::default();
     for detection in &records.detections {
         let patch = patches.get(detection.id.as_str()).copied();
-        match detection.rule.as_deref() {
-            Some("latest-tag" | "image-not-pinned-digest") => {
-                let image = image_of(detection);
-                let is_made = image.as_deref().is_some_and(|image| images.of(image).is_some());
-                resolvable += usize::from(is_made);
-                let written = patch.and_then(|patch| written(patch, "image"));
-                match (image, written) {
-                    (Some(image), Some(written)) if is_made => {
-                        pinned += 1;
-                        wrong.extend(invented(&image, &written, registry)?);
-                    }
-                    (_, None) if !is_made => {}
-                    (image, written) => wrong.push(format!(
-                        "{}: {image:?} made {is_made}, written {written:?}",
-                        detection.id
-                    )),
-                }
+        match (detection.rule.as_deref(), detection.applicability) {
+            (Some("latest-tag" | "image-not-pinned-digest"), _) => {
+                seen.tag(detection, patch, images, registry)?;
             }
-            Some("run-as-non-root" | "pss-run-as-non-root")
-                if detection.applicability == Some(Applicability::Safe) =>
-            {
-                let patch = patch.context("a safe fix has a patch")?;
-                let by_evidence = |p: &record::Provenance| p.source == ValueSource::Evidence;
-                if patch.provenance.iter().any(by_evidence) {
-                    flags += 1;
-                }
-                wrong.extend(unconfirmed(detection, patch, images)?);
+            (Some("run-as-non-root" | "pss-run-as-non-root"), Some(Applicability::Safe)) => {
+                seen.flag(detection, patch.context("a safe fix has a patch")?, images)?;
             }
             _ => {}
         }
     }
+    let Seen { resolvable, pinned, flags, wrong } = seen;
     page.line(&format!(
         "{pinned} of {resolvable} findings with a tag that the registry has are pinned; every \
          written image has, under the\nwritten tag, the written digest in the registry. {flags} \
          fixes write `runAsNonRoot` safely by evidence;\nthe configurations confirm all of them."
     ));
-    if pinned != resolvable {
-        wrong.push(format!("{} tags that the registry has are not pinned", resolvable - pinned));
-    }
     Ok(wrong)
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Findings about a tag that the registry has.
+    resolvable: usize,
+    /// Those of them whose fix pins it.
+    pinned: usize,
+    /// Safe fixes by evidence that write `runAsNonRoot`.
+    flags: usize,
+    wrong: Vec<String>,
+}
+
+impl Seen {
+    /// A finding about a tag: pinned when the registry has it, and only then.
+    fn tag(
+        &mut self,
+        detection: &Detection,
+        patch: Option<&Patch>,
+        images: &Images,
+        registry: &LocalRegistry,
+    ) -> anyhow::Result<()> {
+        let image = image_of(detection);
+        let made = image.filter(|image| images.of(image).is_some());
+        self.resolvable += usize::from(made.is_some());
+        match (made, patch.and_then(|patch| written(patch, "image"))) {
+            (Some(image), Some(written)) => {
+                self.pinned += 1;
+                self.wrong.extend(invented(&image, &written, registry)?);
+            }
+            (None, None) => {}
+            (made, written) => self.wrong.push(format!(
+                "{}: the registry has {made:?}, written is {written:?}",
+                detection.id
+            )),
+        }
+        Ok(())
+    }
+
+    /// A safe `runAsNonRoot`.
+    fn flag(
+        &mut self,
+        detection: &Detection,
+        patch: &Patch,
+        images: &Images,
+    ) -> anyhow::Result<()> {
+        let by_evidence = |p: &record::Provenance| p.source == ValueSource::Evidence;
+        self.flags += usize::from(patch.provenance.iter().any(by_evidence));
+        self.wrong.extend(unconfirmed(detection, patch, images)?);
+        Ok(())
+    }
 }
 
 /// The image that a finding is about, from the manifest as it is.
