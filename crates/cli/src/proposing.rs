@@ -7,11 +7,12 @@ use anyhow::{Context as _, ensure};
 use detector::{Corpus, Found, object_ref};
 use json_patch::PatchOperation;
 use models::{Judgement, Options, Proposed, Proposer, Task};
+use proposer::Proposal;
 use record::{
     Applicability, Attempts, Detection, GateOutcome, Patch, Provenance, ValueSource,
     canonical_policy_id, read_records,
 };
-use rules::Rule;
+use rules::{Object, Rule};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -256,21 +257,27 @@ fn recorded_patch(
 
 fn by_rules(detection: &Detection, located: &Located, judge: &Judge<'_>) -> Result<Patch, String> {
     let proposal = located.proposal(judge.corpus)?;
-    let object = judge.corpus.object(located.position);
-    Ok(Patch {
+    let patch = rule_patch(detection, proposal, judge.corpus.object(located.position));
+    let rule = located.rules.first().map(|rule| rule.id.to_owned());
+    Ok(Patch { rule, may_break: located.note(), ..patch })
+}
+
+/// The record of a patch that rules propose.
+pub(crate) fn rule_patch(detection: &Detection, proposal: Proposal, object: &Object<'_>) -> Patch {
+    Patch {
         id: detection.id.clone(),
         policy_id: canonical_policy_id(&detection.policy_id),
         source: "rules".to_owned(),
         patch: proposal.operations,
         latency_ms: None,
-        rule: located.rules.first().map(|rule| rule.id.to_owned()),
+        rule: detection.rule.clone(),
         fingerprint: detection.fingerprint.clone(),
         manifest_path: Some(detection.manifest_path.clone()),
         object: Some(object_ref(object)),
         applicability: Some(proposal.applicability),
-        may_break: located.note(),
+        may_break: detection.remedy.clone(),
         provenance: proposal.provenance,
-    })
+    }
 }
 
 fn by_model(

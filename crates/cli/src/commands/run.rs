@@ -8,7 +8,7 @@ use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, evidence, write};
 use anyhow::Context as _;
-use detector::{Filters, Found, Sieve, Sifted, Tally, object_ref};
+use detector::{Filters, Found, Sieve, Sifted, Tally};
 use models::Proposer;
 use rayon::prelude::*;
 use record::{
@@ -282,21 +282,8 @@ struct Ended {
 impl Ended {
     fn by_rules(detection: &Detection, verdict: FindingVerdict, object: &Object<'_>) -> Self {
         let record = verdict.proposal.is_some().then(|| verdict_record(detection, &verdict));
-        let patch = verdict.proposal.map(|proposal| Patch {
-            id: detection.id.clone(),
-            policy_id: detection.policy_id.clone(),
-            source: "rules".to_owned(),
-            patch: proposal.operations,
-            latency_ms: None,
-            rule: detection.rule.clone(),
-            fingerprint: detection.fingerprint.clone(),
-            manifest_path: Some(detection.manifest_path.clone()),
-            object: Some(object_ref(object)),
-            applicability: Some(proposal.applicability),
-            may_break: detection.remedy.clone(),
-            provenance: proposal.provenance,
-        });
-        let FindingVerdict { status, reason, .. } = verdict;
+        let FindingVerdict { status, reason, proposal, .. } = verdict;
+        let patch = proposal.map(|proposal| proposing::rule_patch(detection, proposal, object));
         Self { status, reason, patch, verdict: record, attempts: None }
     }
 
