@@ -24,7 +24,7 @@ const FILE: &str = "oracle/recorded-llm-patches.jsonl.gz";
 
 /// Why patches are rejected: the gate, what its reason holds, the name of the class, and what
 /// reading 50 rejected answers, drawn at random, says of who is wrong. The first that fits counts.
-const CLASSES: [(Gate, &str, &str, &str); 7] = [
+const CLASSES: [(Gate, &str, &str, &str); 6] = [
     (
         Gate::Patch,
         "is not found in the manifest",
@@ -36,25 +36,35 @@ const CLASSES: [(Gate, &str, &str, &str); 7] = [
         Gate::Patch,
         "/volumes/",
         "volumes are emptied or written over",
-        "the patch: 2 read; a volume with data becomes an `emptyDir`, for a finding about resources",
+        "the patch: 3 read; a volume becomes an `emptyDir`, for a finding about something else",
     ),
     (
         Gate::Patch,
         "ecurityContext",
         "hardening beyond the finding",
-        "the patch: 29 read; privileges, capabilities and users of every container change, for a \
+        "the patch: 37 read; privileges, capabilities and users of every container change, for a \
          finding about something else in one of them",
     ),
     (
         Gate::Patch,
         "/resources",
         "amounts that nobody gave",
-        "the patch: 11 read; `100m`, `128Mi`, `500m` and `256Mi` for every container, whatever runs \
+        "the patch: 2 read; `100m`, `128Mi`, `500m` and `256Mi` for every container, whatever runs \
          in it",
     ),
-    (Gate::Patch, "/image", "another image", "the patch: none drawn; the tag is invented"),
-    (Gate::Patch, "/env", "variables are renamed or taken away", "the patch: none drawn"),
-    (Gate::Patch, "", "other places", "the patch: none drawn; restart policies and mounts change"),
+    (
+        Gate::Patch,
+        "/env",
+        "variables are renamed or taken away",
+        "the patch: none drawn, 6 read besides; another name is another variable",
+    ),
+    (
+        Gate::Patch,
+        "",
+        "other places",
+        "the patch: none drawn, all 11 read besides; namespaces, restart policies, commands and \
+         mount propagation change",
+    ),
 ];
 
 /// Measures and writes the page. Fails when an accepted patch does not hold.
@@ -378,7 +388,7 @@ mod tests {
         let check = |container| kept(&before, &after(container), "no_latest_tag");
         assert_eq!(check(json!({"name": "a", "image": "y", "env": []})), Ok(()));
         let lost = check(json!({"name": "b", "image": "x"})).unwrap_err();
-        assert_eq!(lost, "/spec/containers/a/image is lost");
+        assert_eq!(lost, "/spec/containers/a/name is lost");
         let new = check(json!({"name": "a", "image": "x", "tty": true})).unwrap_err();
         assert_eq!(new, "/spec/containers/a/tty is new, and no part of the fix");
     }
