@@ -4,6 +4,7 @@ use json_patch::{AddOperation, PatchOperation};
 use jsonptr::PointerBuf;
 use rules::{Object, Role, Rule};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Most operations of one patch.
 const MAX_OPERATIONS: usize = 1_000;
@@ -120,38 +121,60 @@ fn touched(
     operation: &PatchOperation,
     document: &Value,
 ) -> Result<Vec<(Vec<String>, bool)>, String> {
-    let mut paths = Vec::new();
-    let mut written_over = |path: &[String], old: Option<&Value>| {
-        if let Some(old) = old.filter(|old| old.is_object() || old.is_array()) {
-            leaves(path.to_vec(), old, true, &mut paths);
-        }
-    };
-    match operation {
-        PatchOperation::Test(_) => {}
+    Ok(match operation {
+        PatchOperation::Test(_) => Vec::new(),
+        // To add what is there already is to write over it; in a list it moves the others on.
         PatchOperation::Add(add) => {
-            let path = tokens(&add.path);
-            // To add what is there already is to write over it; in a list it moves the others on.
-            written_over(&path, entry(document, add.path.as_str()));
-            leaves(path, &add.value, false, &mut paths);
+            let old = entry(document, add.path.as_str());
+            changes(tokens(&add.path), old, Some(&add.value))
         }
         PatchOperation::Replace(replace) => {
-            let path = tokens(&replace.path);
-            written_over(&path, document.pointer(replace.path.as_str()));
-            leaves(path, &replace.value, false, &mut paths);
+            let old = document.pointer(replace.path.as_str());
+            changes(tokens(&replace.path), old, Some(&replace.value))
         }
         PatchOperation::Remove(remove) => {
             let path = tokens(&remove.path);
             match document.pointer(remove.path.as_str()) {
                 // A rule names the item that goes, not each value in it.
-                Some(old) if !is_protected(&path) => leaves(path, old, true, &mut paths),
-                _ => paths.push((path, true)),
+                Some(old) if !is_protected(&path) && !is_scalar(old) => {
+                    changes(path, Some(old), None)
+                }
+                _ => vec![(path, true)],
             }
         }
         PatchOperation::Move(_) | PatchOperation::Copy(_) => {
             return Err("move and copy are not used by fixes".to_owned());
         }
+    })
+}
+
+/// What differs between two values at a path: what is written, and what is gone (`true`). What is
+/// written as it was is not touched.
+fn changes(
+    path: Vec<String>,
+    old: Option<&Value>,
+    new: Option<&Value>,
+) -> Vec<(Vec<String>, bool)> {
+    let mut before = BTreeMap::new();
+    if let Some(old) = old.filter(|old| !is_scalar(old)) {
+        leaves(path.clone(), old, &mut before);
     }
-    Ok(paths)
+    let mut after = BTreeMap::new();
+    if let Some(new) = new {
+        leaves(path, new, &mut after);
+    }
+    // An empty map that gets entries is not gone: they come next after its path.
+    let is_gone = |path: &&Vec<String>| {
+        let next = after.range::<Vec<String>, _>(*path..).next();
+        !next.is_some_and(|(next, _)| next.starts_with(path))
+    };
+    let gone: Vec<_> = before.keys().filter(is_gone).map(|path| (path.clone(), true)).collect();
+    after.retain(|path, value| before.get(path) != Some(value));
+    gone.into_iter().chain(after.into_keys().map(|path| (path, false))).collect()
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !value.is_object() && !value.is_array()
 }
 
 fn tokens(pointer: &PointerBuf) -> Vec<String> {
@@ -173,7 +196,8 @@ fn entry<'d>(document: &'d Value, pointer: &str) -> Option<&'d Value> {
     document.pointer(pointer)
 }
 
-fn leaves(path: Vec<String>, value: &Value, removed: bool, out: &mut Vec<(Vec<String>, bool)>) {
+/// The scalars and empty collections of a value, by their paths.
+fn leaves<'v>(path: Vec<String>, value: &'v Value, out: &mut BTreeMap<Vec<String>, &'v Value>) {
     let child = |key: String| {
         let mut child = path.clone();
         child.push(key);
@@ -182,15 +206,17 @@ fn leaves(path: Vec<String>, value: &Value, removed: bool, out: &mut Vec<(Vec<St
     match value {
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                leaves(child(key.clone()), value, removed, out);
+                leaves(child(key.clone()), value, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for (index, value) in items.iter().enumerate() {
-                leaves(child(index.to_string()), value, removed, out);
+                leaves(child(index.to_string()), value, out);
             }
         }
-        _ => out.push((path, removed)),
+        _ => {
+            out.insert(path, value);
+        }
     }
 }
 

@@ -23,6 +23,8 @@ spec:
         image: nginx
         env: [{name: A, value: a}]
         securityContext: {runAsUser: 1000, readOnlyRootFilesystem: false}
+        resources: {}
+        lifecycle: {preStop: {exec: {}}}
 ";
 
 /// What the gate `patch` says of a patch for a rule.
@@ -55,6 +57,28 @@ fn to_add_over_what_is_there_is_to_take_it_away() {
         "value": {"readOnlyRootFilesystem": true}}]);
     let reason = format!("no rule of this patch may touch {CONTAINER}/securityContext/runAsUser");
     refused("no-read-only-root-fs", over, &reason);
+}
+
+#[test]
+fn what_is_written_as_it_was_is_not_touched() {
+    let same = json!([{"op": "replace", "path": format!("/{CONTAINER}/securityContext"),
+        "value": {"runAsUser": 1000, "readOnlyRootFilesystem": true}}]);
+    assert_eq!(verdict("no-read-only-root-fs", same).0, GateOutcome::Passed);
+    let less = json!([{"op": "replace", "path": format!("/{CONTAINER}/securityContext"),
+        "value": {"readOnlyRootFilesystem": true}}]);
+    let reason = format!("no rule of this patch may touch {CONTAINER}/securityContext/runAsUser");
+    refused("no-read-only-root-fs", less, &reason);
+    let filled = json!([{"op": "replace", "path": format!("/{CONTAINER}/resources"),
+        "value": {"requests": {"cpu": "1"}}}]);
+    assert_eq!(verdict("unset-cpu-requirements", filled).0, GateOutcome::Passed);
+    let emptied = json!([{"op": "replace", "path": format!("/{CONTAINER}/lifecycle"),
+        "value": {"preStop": {}}}]);
+    let reason = format!("no rule of this patch may touch {CONTAINER}/lifecycle/preStop/exec");
+    refused("no-read-only-root-fs", emptied, &reason);
+    let whole = json!([{"op": "replace", "path": format!("/{CONTAINER}/env/0"),
+        "value": {"name": "B", "value": "a"}}]);
+    let reason = format!("no rule of this patch may touch {CONTAINER}/env/0/name");
+    refused("env-var-secret", whole, &reason);
 }
 
 #[test]
