@@ -42,27 +42,28 @@ const CLASSES: [(Gate, &str, &str, &str); 6] = [
         Gate::Patch,
         "ecurityContext",
         "hardening beyond the finding",
-        "the patch: 37 read; privileges, capabilities and users of every container change, for a \
+        "the patch: 38 read; privileges, capabilities and users of every container change, for a \
          finding about something else in one of them",
     ),
     (
         Gate::Patch,
         "/resources",
         "amounts that nobody gave",
-        "the patch: 2 read; `100m`, `128Mi`, `500m` and `256Mi` for every container, whatever runs \
+        "the patch: 1 read; `100m`, `128Mi`, `500m` and `256Mi` for every container, whatever runs \
          in it",
     ),
     (
         Gate::Patch,
         "/env",
-        "variables are renamed or taken away",
-        "the patch: none drawn, 6 read besides; another name is another variable",
+        "variables of the environment",
+        "the patch: none drawn, all read besides; values and whole variables change, for a finding \
+         about something else or another variable",
     ),
     (
         Gate::Patch,
         "",
         "other places",
-        "the patch: none drawn, all 11 read besides; namespaces, restart policies, commands and \
+        "the patch: none drawn, all read besides; namespaces, restart policies, commands and \
          mount propagation change",
     ),
 ];
