@@ -163,6 +163,10 @@ mod tests {
             probability: 1.0,
             expected_time: 1.0,
             kev: false,
+            rule: None,
+            proposer: "rules".to_owned(),
+            applicability: None,
+            deadline: None,
         };
         let error = queue.enqueue(&[item], 0.0).unwrap_err();
         assert!(matches!(error, Error::ReadOnly { .. }), "{error}");

@@ -80,6 +80,10 @@ impl Row {
             probability: self.probability,
             expected_time: self.expected_time,
             kev: self.kev,
+            rule: None,
+            proposer: "rules".to_owned(),
+            applicability: None,
+            deadline: None,
         })
     }
 

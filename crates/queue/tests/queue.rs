@@ -33,6 +33,10 @@ fn item(id: &str, risk: f64) -> QueueItem {
         probability: 0.9,
         expected_time: 10.0,
         kev: false,
+        rule: None,
+        proposer: "rules".to_owned(),
+        applicability: None,
+        deadline: None,
     }
 }
 

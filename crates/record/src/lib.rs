@@ -19,7 +19,9 @@ pub use evidence::{Evidence, Fact, Subject};
 pub use io::{Format, ReadError, read_records, write_records};
 pub use patch::{Patch, Provenance, ValueSource};
 pub use policy_id::canonical_policy_id;
-pub use ranking::{QueueItem, QueueState, RiskScore, ScheduleEntry};
+pub use ranking::{
+    Class, ClassStatistics, Decision, QueueItem, QueueState, RiskScore, RiskTerm, ScheduleEntry,
+};
 pub use verdict::{
     Cause, Effect, Gate, GateOutcome, GateResult, Outcome, ServerReport, Status, Verdict,
 };

@@ -79,6 +79,10 @@ pub fn score(detection: &Detection) -> RiskScore {
         wait: 0.0,
         kev: false,
         explore: 0.0,
+        remaining: None,
+        terms: Vec::new(),
+        decision: None,
+        deadline: None,
     }
 }
 

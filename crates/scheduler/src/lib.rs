@@ -158,6 +158,10 @@ mod tests {
             wait: 0.0,
             kev: false,
             explore: 0.0,
+            remaining: None,
+            terms: Vec::new(),
+            decision: None,
+            deadline: None,
         }
     }
 
@@ -241,6 +245,7 @@ mod tests {
                     wait,
                     kev,
                     explore,
+                    ..item("", 0.0)
                 })
                 .collect()
         })

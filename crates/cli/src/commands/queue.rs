@@ -90,6 +90,10 @@ pub(crate) fn items(
                 probability: score.probability,
                 expected_time: score.expected_time,
                 kev: score.kev,
+                rule: patch.rule.clone().or_else(|| detection.rule.clone()),
+                proposer: patch.source.clone(),
+                applicability: patch.applicability,
+                deadline: score.deadline,
             })
         };
         match item() {
