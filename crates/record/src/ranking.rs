@@ -99,6 +99,8 @@ pub struct ClassStatistics {
     pub failures: u64,
     /// How many of them have a time above zero.
     pub timed: u64,
+    /// Sum of these times, in seconds.
+    pub seconds: f64,
     /// Sum of the natural logarithms of these times, in seconds.
     pub log_sum: f64,
     /// Sum of the squares of these logarithms.
@@ -108,8 +110,15 @@ pub struct ClassStatistics {
 impl ClassStatistics {
     /// A class of which nothing is known yet.
     pub fn new(class: Class) -> Self {
-        let (successes, failures, timed) = (0, 0, 0);
-        Self { class, successes, failures, timed, log_sum: 0.0, log_sum_of_squares: 0.0 }
+        Self {
+            class,
+            successes: 0,
+            failures: 0,
+            timed: 0,
+            seconds: 0.0,
+            log_sum: 0.0,
+            log_sum_of_squares: 0.0,
+        }
     }
 
     /// Adds one attempt. A time that is not a number above zero counts as not measured.
@@ -122,6 +131,7 @@ impl ClassStatistics {
         if seconds.is_finite() && seconds > 0.0 {
             let log = seconds.ln();
             self.timed += 1;
+            self.seconds += seconds;
             self.log_sum += log;
             self.log_sum_of_squares += log * log;
         }

@@ -11,6 +11,10 @@
 //! KEV item therefore goes before others of about its own risk, and an hour of waiting weighs as
 //! much; a large `kev_weight` puts all KEV items first.
 
+pub mod backlog;
+pub mod learn;
+pub mod simulate;
+
 use record::{RiskScore, ScheduleEntry};
 use std::collections::HashSet;
 
@@ -59,6 +63,9 @@ pub enum Error {
         /// What it may hold.
         expected: &'static str,
     },
+    /// In the model of a simulation.
+    #[error("the service model cannot be used: {0}")]
+    Model(String),
 }
 
 /// Ranks the accepted items, first to be done first; items with equal scores stay in the order of
