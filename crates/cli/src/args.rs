@@ -458,19 +458,147 @@ pub(crate) struct Risk {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Schedule {
+    #[command(subcommand)]
+    pub(crate) simulate: Option<ScheduleCommand>,
+    #[command(flatten)]
+    pub(crate) ranking: Ranking,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ranking {
     /// Verdicts; only accepted ones are scheduled
-    #[arg(long, value_name = "FILE")]
-    pub(crate) verified: PathBuf,
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) verified: Option<PathBuf>,
     /// The detections that they belong to
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) detections: Option<PathBuf>,
+    /// The patches that were judged, which say who proposed; by default the rules
     #[arg(long, value_name = "FILE")]
-    pub(crate) detections: PathBuf,
+    pub(crate) patches: Option<PathBuf>,
     /// Risk scores; by default they are computed from the detections
     #[arg(long, value_name = "FILE")]
     pub(crate) risk: Option<PathBuf>,
     /// Output file; stdout by default
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// How to rank
+    #[arg(long, value_enum, default_value = "bandit", value_name = "ORDER")]
+    pub(crate) order: Order,
+    /// What attempts have taught so far: class statistics, as `queue report` writes them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) statistics: Option<PathBuf>,
+    /// How classes that are not known well are tried out
+    #[arg(long, value_enum, default_value = "ucb", value_name = "WAY")]
+    pub(crate) explore: Explore,
+    /// Seed of what exploring draws; by default the configuration's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Workers side by side
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) servers: usize,
+    /// The time from which deadlines and change windows count, such as 2026-07-01T09:00:00Z;
+    /// without it neither does
+    #[arg(long, value_name = "TIME")]
+    pub(crate) now: Option<jiff::Timestamp>,
+    /// Say why each item is where it is: a table, or with --out a part of each record
+    #[arg(long)]
+    pub(crate) explain: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// Exploited first, then risk removed per second as far as learnt, every second turn for what
+    /// is due
+    Bandit,
+    /// The reference system's formula
+    RiskTimeAgeing,
+    /// The highest risk first
+    RiskOnly,
+    /// In the order of the input
+    Fifo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Explore {
+    /// Not at all
+    None,
+    /// Drawn from what is believed
+    Thompson,
+    /// As good as it may well be
+    Ucb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ScheduleCommand {
+    /// Compare orders on simulated backlogs and arrival streams
+    Simulate(Simulate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// Folders of runs with --timings, whose times and verdicts are drawn from
+    #[arg(long, value_name = "DIR", value_delimiter = ',')]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Attempts that `worker --attempts-out` wrote, to draw from
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) attempts: Vec<PathBuf>,
+    /// A model that --save-model wrote
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["runs", "attempts"])]
+    pub(crate) model: Option<PathBuf>,
+    /// Where to write what was fitted
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save_model: Option<PathBuf>,
+    /// Items
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) items: usize,
+    /// Workers side by side
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) servers: usize,
+    /// Share of the workers' time that an arrival stream takes; without it all items are there from
+    /// the start
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) load: Option<f64>,
+    /// Makes tails heavier than measured: standard deviation of the logarithm of a factor on times
+    #[arg(long, value_name = "SIGMA", default_value_t = 0.0)]
+    pub(crate) tail: f64,
+    /// Draws the success of each class from this to 1, in place of the measured one
+    #[arg(long, value_name = "P")]
+    pub(crate) least_probability: Option<f64>,
+    /// Share of items with a known exploited vulnerability
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub(crate) kev_share: f64,
+    /// Attempts after which an item is given up
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) max_attempts: usize,
+    /// Hours after which an item is due; never by default
+    #[arg(long, value_name = "HOURS")]
+    pub(crate) max_wait: Option<f64>,
+    /// Attempts to learn from before the second comparison
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub(crate) learn: usize,
+    /// How classes that are not known well are tried out
+    #[arg(long, value_enum, default_value = "ucb", value_name = "WAY")]
+    pub(crate) explore: Explore,
+    /// Seed of all draws; by default the configuration's
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Worlds to draw, with seeds that follow each other; results are means
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) repeat: u64,
+    /// One setting to vary: servers, load, tail, least-probability or kev-share, as NAME=V1,V2,…
+    #[arg(long, value_name = "NAME=VALUES")]
+    pub(crate) sweep: Option<String>,
+    /// Check the rule of order on so many random arrival streams instead
+    #[arg(long, value_name = "N", conflicts_with_all = ["sweep", "svg"])]
+    pub(crate) traces: Option<usize>,
+    /// Folder for charts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) svg: Option<PathBuf>,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
 }
 
 #[derive(Debug, Subcommand)]

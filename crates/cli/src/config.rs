@@ -7,6 +7,7 @@ use manifest::{Limits, Node, Source};
 use models::Backend;
 use record::Severity;
 use rules::{Parameters, Values};
+use scheduler::window::Window;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -63,10 +64,25 @@ pub(crate) struct Config {
     /// Switch of the rules.
     pub(crate) rules: RulesSwitch,
 
+    /// When and in what order fixes are worked on.
+    pub(crate) scheduling: Scheduling,
+
     /// Further model backends, by name.
     models: BTreeMap<String, Backend>,
     /// What a run may ask of a model.
     pub(crate) model_budget: ModelBudget,
+}
+
+/// When and in what order fixes are worked on.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields, default)]
+pub(crate) struct Scheduling {
+    /// Hours after which an item is due.
+    pub(crate) max_wait_hours: Option<f64>,
+    /// Hours before it is due, or before its deadline, from which it counts as due.
+    pub(crate) lead_hours: Option<f64>,
+    /// When items may be worked on.
+    pub(crate) windows: Vec<Window>,
 }
 
 /// What one run may ask of a model; without limit where nothing is said.

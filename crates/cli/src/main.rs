@@ -15,6 +15,7 @@ mod proposing;
 mod scanners;
 mod server;
 mod session;
+mod table;
 mod write;
 
 use args::{Cli, Command};
@@ -107,7 +108,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Verify(args) => commands::stages::verify(common, args),
         Command::Serve(args) => commands::serve::run(common, args),
         Command::Risk(args) => commands::stages::risk(args),
-        Command::Schedule(args) => commands::stages::schedule(args),
+        Command::Schedule(args) => commands::schedule::run(&cli.common, args),
         Command::Queue(args) => commands::queue::run(args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),

@@ -20,7 +20,8 @@ pub use io::{Format, ReadError, read_records, write_records};
 pub use patch::{Patch, Provenance, ValueSource};
 pub use policy_id::canonical_policy_id;
 pub use ranking::{
-    Class, ClassStatistics, Decision, QueueItem, QueueState, RiskScore, RiskTerm, ScheduleEntry,
+    Class, ClassStatistics, Decision, Explained, QueueItem, QueueState, RiskScore, RiskTerm,
+    ScheduleEntry,
 };
 pub use verdict::{
     Cause, Effect, Gate, GateOutcome, GateResult, Outcome, ServerReport, Status, Verdict,

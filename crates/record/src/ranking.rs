@@ -159,6 +159,28 @@ pub struct ScheduleEntry {
     pub wait: f64,
     /// Known exploited.
     pub kev: bool,
+    /// Why it is at this position; only when asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<Explained>,
+}
+
+/// Why an entry of the schedule is where it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
+pub struct Explained {
+    /// The class that its success and time are learnt by.
+    pub class: Class,
+    /// Attempts at fixes of this class that the estimates rest on.
+    pub attempts: u64,
+    /// How many of them succeeded.
+    pub successes: u64,
+    /// Seconds until its turn, when every attempt takes as long as expected.
+    pub starts_in: f64,
+    /// Hours until it is due, negative when it is overdue; absent when it is never due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_in: Option<f64>,
+    /// Why it is next, for people.
+    pub reason: String,
 }
 
 /// Where an item of the queue stands.

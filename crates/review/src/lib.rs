@@ -4,6 +4,7 @@
 //! Nothing here reads a file, the clock or the environment: a renderer gets records and texts and
 //! writes to the given writer. Whether to colour is the caller's choice.
 
+pub mod chart;
 pub mod diagnostics;
 pub mod diff;
 mod escape;

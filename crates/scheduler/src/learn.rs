@@ -28,12 +28,12 @@ pub struct Prior {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Explore {
     /// Not at all: by the best estimates.
-    #[default]
     None,
     /// Success and time are drawn from what is believed of them.
     Thompson,
     /// As good as a class may well be: one standard deviation better than estimated. Leaves nothing
-    /// to chance.
+    /// to chance, and does best in simulations.
+    #[default]
     Ucb,
 }
 
@@ -173,6 +173,11 @@ impl Learner {
     /// What has been counted of a class, by its number.
     pub fn statistics(&self, class: usize) -> Option<&ClassStatistics> {
         self.classes.get(class).map(|known| &known.statistics)
+    }
+
+    /// Whether anything has been learnt yet.
+    pub fn has_outcomes(&self) -> bool {
+        self.classes.iter().any(|known| attempts_of(&known.statistics) > 0.0)
     }
 
     /// What is believed of each class, by its number.

@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod queue;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod stages;
 

@@ -1,6 +1,7 @@
 //! `run`: all stages at once.
 
 use super::queue::items;
+use super::schedule;
 use crate::args::{Common, Run};
 use crate::counting::{self, Counting};
 use crate::proposing::{self, Who};
@@ -17,9 +18,11 @@ use record::{
 };
 use review::summary::Summary;
 use rules::Object;
+use scheduler::Candidate;
+use scheduler::learn::Learner;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -64,10 +67,13 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let sieve = Sieve::new(&corpus, &counting.filters);
     who.learn_secrets(&corpus);
     let (written, tally) = prove_and_write(&session, &counting, &judge, &sieve, &who, args)?;
-    let Written { mut counter, scores, accepted, fails } = written;
+    let Written { mut counter, accepted, fails } = written;
     counter.held_back(tally.ignored, tally.in_baseline);
-    let accepted: HashSet<&str> = accepted.iter().map(String::as_str).collect();
-    let entries = scheduler::schedule(&scores, &accepted, &scheduler::Parameters::default())?;
+    // Nothing has been attempted yet, and the same input gives the same order: no outcomes, no clock.
+    let windows = schedule::windows(&session.config.scheduling)?;
+    let settings = schedule::settings(&session.config.scheduling, &windows);
+    let mut entries = scheduler::rank(&accepted, &Learner::default(), &settings)?;
+    schedule::forget_reasons(&mut entries);
     write::output(&out("schedule.jsonl"), &lines(&entries)?)?;
     let summary = counter.summary();
     let (mut page, mut json) = (Vec::new(), Vec::new());
@@ -93,23 +99,12 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     })
 }
 
-/// The order in which accepted fixes are to be done.
-pub(crate) fn schedule(
-    verdicts: &[Verdict],
-    scores: &[RiskScore],
-) -> anyhow::Result<Vec<record::ScheduleEntry>> {
-    let accepted: std::collections::HashSet<&str> =
-        verdicts.iter().filter(|v| v.accepted).map(|v| v.id.as_str()).collect();
-    Ok(scheduler::schedule(scores, &accepted, &scheduler::Parameters::default())?)
-}
-
 /// What is left of the records once they are written.
 #[derive(Default)]
 struct Written {
     counter: review::summary::Counter,
-    scores: Vec<RiskScore>,
-    /// Ids of the detections whose fix was accepted.
-    accepted: Vec<String>,
+    /// The accepted fixes.
+    accepted: Vec<Candidate>,
     /// Whether a finding that counts has no accepted fix.
     fails: bool,
 }
@@ -181,10 +176,14 @@ impl Written {
         self.fails |= ended
             .filter(|(_, outcome)| outcome.status != Status::Accepted)
             .any(|(detection, _)| fails(detection));
-        self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
+        let accepted: HashSet<&str> =
+            verdicts.iter().filter(|v| v.accepted).map(|v| v.id.as_str()).collect();
+        let proposers: HashMap<&str, &str> =
+            patches.iter().map(|patch| (patch.id.as_str(), patch.source.as_str())).collect();
+        let proposer = |id: &str| proposers.get(id).copied().filter(|_| accepted.contains(id));
+        self.accepted.extend(schedule::candidates(detections, &scores, proposer));
         let (items, _) = items(verdicts, detections, patches, &scores);
         queue.enqueue(&items, now)?;
-        self.scores.extend(scores);
         Ok(())
     }
 }

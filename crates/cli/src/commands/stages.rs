@@ -1,8 +1,8 @@
-//! The stages one by one: `detect`, `propose`, `verify`, `risk`, `schedule`. They exchange the
-//! records of a file, ours or the reference system's.
+//! The stages one by one: `detect`, `propose`, `verify`, `risk`. They exchange the records of a
+//! file, ours or the reference system's.
 
 use super::queue::{records, scores};
-use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
+use crate::args::{Common, Detect, Propose, Risk, Verify};
 use crate::counting::{self, Counting, report_notices};
 use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
@@ -228,15 +228,5 @@ fn unavailable(reason: &str) -> GateResult {
 pub(crate) fn risk(args: &Risk) -> anyhow::Result<End> {
     let detections: Vec<Detection> = records(&args.detections)?;
     commands::emit(args.out.as_deref(), &scores(None, &detections)?)?;
-    Ok(End::Clean)
-}
-
-/// Verdicts and risk to a schedule.
-pub(crate) fn schedule(args: &Schedule) -> anyhow::Result<End> {
-    let verdicts: Vec<Verdict> = records(&args.verified)?;
-    let detections: Vec<Detection> = records(&args.detections)?;
-    let scores = scores(args.risk.as_deref(), &detections)?;
-    let entries = commands::run::schedule(&verdicts, &scores)?;
-    commands::emit(args.out.as_deref(), &entries)?;
     Ok(End::Clean)
 }

@@ -63,8 +63,6 @@ pub(crate) struct Ended {
     pub(crate) started: f64,
     /// When it was in place; `None` when it was given up.
     pub(crate) closed: Option<f64>,
-    /// How many items were started before it.
-    pub(crate) place: usize,
 }
 
 /// A drain that can be stopped and handed on.
@@ -83,7 +81,8 @@ pub(crate) struct Drain<'w> {
     running: BinaryHeap<Reverse<Finish>>,
     learner: Learner,
     random: ChaCha8Rng,
-    started: usize,
+    /// The attempts in the order of their start: when, and at which item.
+    pub(crate) log: Vec<(f64, usize)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -126,45 +125,56 @@ impl<'w> Drain<'w> {
             running: BinaryHeap::new(),
             learner,
             random: ChaCha8Rng::seed_from_u64(scenario.seed ^ 0x5eed),
-            started: 0,
+            log: Vec::new(),
         }
     }
 
-    /// Works on until every item has ended, or `limit` items have been started in all.
+    /// Works on until every item has ended, or `limit` attempts have been started in all.
     pub(crate) fn run(&mut self, mode: Mode, explore: Explore, limit: usize) {
         let mut backlog = self.backlog(mode);
         let mut weights = self.weights(mode, explore);
         loop {
-            while self.running.len() < self.scenario.servers && self.started < limit {
+            self.admit(&mut backlog);
+            while self.running.len() < self.scenario.servers && self.log.len() < limit {
                 if mode == Mode::Bandit {
                     weights = self.weights(mode, explore);
                 }
                 let Some((item, _)) = backlog.take(self.now, &weights) else { break };
                 self.start(item);
             }
-            if self.started >= limit {
+            if self.log.len() >= limit || !self.advance(&mut backlog) {
                 break;
-            }
-            let finish = self.running.peek().map(|Reverse(finish)| finish.at);
-            let arrival = self.arriving.last().map(|item| self.world.items[*item].arrival);
-            match (finish, arrival) {
-                (None, None) => break,
-                (Some(finish), arrival) if arrival.is_none_or(|arrival| finish <= arrival) => {
-                    if let Some(again) = self.finish() {
-                        backlog.open(again);
-                    }
-                }
-                (_, Some(arrival)) => {
-                    self.now = self.now.max(arrival);
-                    if let Some(item) = self.arriving.pop() {
-                        backlog.open(item);
-                    }
-                }
-                (Some(_), None) => {}
             }
         }
         self.waiting =
             std::iter::from_fn(|| backlog.take(self.now, &weights)).map(|(item, _)| item).collect();
+    }
+
+    /// Opens what has arrived by now.
+    fn admit(&mut self, backlog: &mut Backlog) {
+        while let Some(item) = self.arriving.last() {
+            if self.world.items[*item].arrival > self.now {
+                break;
+            }
+            backlog.open(*item);
+            self.arriving.pop();
+        }
+    }
+
+    /// Goes on to the next end of an attempt or arrival; `false` when there is none.
+    fn advance(&mut self, backlog: &mut Backlog) -> bool {
+        let finish = self.running.peek().map(|Reverse(finish)| finish.at);
+        let arrival = self.arriving.last().map(|item| self.world.items[*item].arrival);
+        match (finish, arrival) {
+            (None, None) => return false,
+            (Some(finish), arrival) if arrival.is_none_or(|arrival| finish <= arrival) => {
+                if let Some(again) = self.finish() {
+                    backlog.open(again);
+                }
+            }
+            (_, arrival) => self.now = arrival.unwrap_or(self.now),
+        }
+        true
     }
 
     /// All items as the mode sees them; those that wait already are open.
@@ -229,10 +239,9 @@ impl<'w> Drain<'w> {
         let attempt = self.attempts[item];
         if attempt == 0 {
             self.ended[item].started = self.now;
-            self.ended[item].place = self.started;
         }
         self.attempts[item] += 1;
-        self.started += 1;
+        self.log.push((self.now, item));
         let (seconds, _) = self.world.items[item].attempts[attempt];
         self.running.push(Reverse(Finish { at: self.now + seconds, item }));
     }

@@ -1,8 +1,9 @@
 //! What is measured of a drained world.
 
 use super::engine::{Drain, Ended, Mode};
-use super::model::{ServiceModel, float, length};
+use super::model::{ServiceModel, float, length, ratio};
 use super::world::{Scenario, World};
+use crate::Error;
 use crate::learn::Explore;
 use record::Class;
 use serde::Serialize;
@@ -37,52 +38,131 @@ pub struct Simulated {
     pub after: Vec<Measures>,
     /// How many attempts that is.
     pub learnt: usize,
+    /// The open risk over time.
+    #[serde(skip)]
+    pub curves: Vec<Curve>,
+}
+
+impl Simulated {
+    /// The means over several worlds, with the curves of the first; `None` when there is none.
+    pub fn mean(worlds: Vec<Self>) -> Option<Self> {
+        let whole = means(worlds.iter().map(|world| &world.whole));
+        let after = means(worlds.iter().map(|world| &world.after));
+        let first = worlds.into_iter().next()?;
+        Some(Self { whole, after, ..first })
+    }
+}
+
+fn means<'a>(worlds: impl Iterator<Item = &'a Vec<Measures>>) -> Vec<Measures> {
+    let worlds: Vec<_> = worlds.collect();
+    let Some(first) = worlds.first() else { return Vec::new() };
+    let mean = |mode: usize, value: fn(&Measures) -> f64| {
+        worlds.iter().map(|world| value(&world[mode])).sum::<f64>() / float(worlds.len())
+    };
+    let measures = |(mode, found): (usize, &Measures)| Measures {
+        mode: found.mode,
+        risk_hours: mean(mode, |found| found.risk_hours),
+        gap_closed: mean(mode, |found| found.gap_closed),
+        top_decile_p95_wait: mean(mode, |found| found.top_decile_p95_wait),
+        mean_wait: mean(mode, |found| found.mean_wait),
+        worst_wait: mean(mode, |found| found.worst_wait),
+        low_risk_wait: mean(mode, |found| found.low_risk_wait),
+    };
+    first.iter().enumerate().map(measures).collect()
+}
+
+/// The open risk over time, by one mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// The mode.
+    pub mode: Mode,
+    /// Hours from the start, and risk points of the items that are open then.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// Drains a world by every mode: from the start, and again from where the bandit's order has had
 /// `learnt` attempts.
+///
+/// # Errors
+/// When the model or the scenario cannot be drawn from.
 pub fn simulate(
     model: &ServiceModel,
     scenario: &Scenario,
     explore: Explore,
     learnt: usize,
-) -> Simulated {
+) -> Result<Simulated, Error> {
+    model.check()?;
+    scenario.check()?;
     let world = World::draw(model, scenario);
     let classes: Vec<&Class> = model.classes.iter().map(|class| &class.class).collect();
     let start = Drain::new(&world, scenario, &classes);
     let mut later = start.clone();
     later.run(Mode::Bandit, explore, learnt);
-    Simulated {
-        whole: compare(&world, &start, explore),
-        after: compare(&world, &later, explore),
+    let drained = drain_by_all(&start, explore);
+    Ok(Simulated {
+        whole: compare(&world, &start, &drained),
+        after: compare(&world, &later, &drain_by_all(&later, explore)),
         learnt,
-    }
+        curves: curves(&world, &drained),
+    })
 }
 
-/// Of the items that are open at the start.
-fn compare(world: &World, start: &Drain<'_>, explore: Explore) -> Vec<Measures> {
-    let drained = Mode::ALL.map(|mode| {
+fn drain_by_all<'w>(start: &Drain<'w>, explore: Explore) -> Vec<(Mode, Drain<'w>)> {
+    let drain = |mode| {
         let mut drain = start.clone();
         drain.run(mode, explore, usize::MAX);
         (mode, drain)
-    });
-    let horizon = drained.iter().map(|(_, drain)| drain.now).fold(0.0, f64::max);
+    };
+    Mode::ALL.into_iter().map(drain).collect()
+}
+
+/// Of the items that are open at the start.
+fn compare(world: &World, start: &Drain<'_>, drained: &[(Mode, Drain<'_>)]) -> Vec<Measures> {
+    let horizon = horizon(drained);
     let items = start.open();
     let areas: Vec<f64> = drained
         .iter()
         .map(|(_, drain)| area(world, &items, &drain.ended, start.now, horizon))
         .collect();
-    let (fifo, clairvoyant) = (areas[0], areas[4]);
-    drained
-        .iter()
-        .zip(&areas)
-        .map(|((mode, drain), area)| Measures {
-            mode: mode.as_str(),
-            risk_hours: *area,
-            gap_closed: (fifo - area) / (fifo - clairvoyant),
-            ..waits(world, &items, &drain.ended, start.now)
-        })
-        .collect()
+    let of = |mode: Mode| drained.iter().position(|(known, _)| *known == mode).map(|at| areas[at]);
+    let (fifo, best) = (of(Mode::Fifo).unwrap_or(0.0), of(Mode::Clairvoyant).unwrap_or(0.0));
+    let measure = |((mode, drain), area): (&(Mode, Drain<'_>), &f64)| Measures {
+        mode: mode.as_str(),
+        risk_hours: *area,
+        gap_closed: (fifo - area) / (fifo - best),
+        ..waits(world, &items, &drain.ended, start.now)
+    };
+    drained.iter().zip(&areas).map(measure).collect()
+}
+
+/// When the slowest mode is done.
+fn horizon(drained: &[(Mode, Drain<'_>)]) -> f64 {
+    drained.iter().map(|(_, drain)| drain.now).fold(0.0, f64::max)
+}
+
+/// Points of a curve.
+const POINTS: usize = 200;
+
+fn curves(world: &World, drained: &[(Mode, Drain<'_>)]) -> Vec<Curve> {
+    let horizon = horizon(drained);
+    let curve = |(mode, drain): &(Mode, Drain<'_>)| {
+        let mut changes: Vec<(f64, f64)> = Vec::new();
+        for (job, ended) in world.items.iter().zip(&drain.ended) {
+            changes.push((job.arrival, job.risk));
+            changes.extend(ended.closed.map(|closed| (closed, -job.risk)));
+        }
+        changes.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut changes, mut open) = (changes.into_iter().peekable(), 0.0);
+        let points = (0..=POINTS).map(|point| {
+            let at = horizon * ratio(point, POINTS);
+            while let Some((_, change)) = changes.next_if(|(time, _)| *time <= at) {
+                open += change;
+            }
+            (at / 3600.0, open)
+        });
+        Curve { mode: *mode, points: points.collect() }
+    };
+    drained.iter().map(curve).collect()
 }
 
 /// Area under the open risk from `start` on, in risk × hours.

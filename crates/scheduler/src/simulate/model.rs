@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// One attempt that was measured.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Observation {
     /// What it was an attempt at.
+    #[serde(flatten)]
     pub class: Class,
     /// Risk of the item, 0 to 100.
     pub risk: f64,

@@ -2,6 +2,7 @@
 //! all modes meet the same luck.
 
 use super::model::{ServiceModel, float};
+use crate::Error;
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::weighted::WeightedIndex;
@@ -44,6 +45,34 @@ impl Default for Scenario {
             max_wait: f64::INFINITY,
             seed: 0,
         }
+    }
+}
+
+impl Scenario {
+    /// Whether a world can be drawn from it.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn check(&self) -> Result<(), Error> {
+        let shares = [
+            ("kev_share", self.kev_share, 0.0..=1.0, "a share from 0 to 1"),
+            (
+                "least_probability",
+                self.least_probability.unwrap_or(0.5),
+                1e-3..=1.0,
+                "a probability from 0.001 to 1",
+            ),
+            ("load", self.load.unwrap_or(0.5), 1e-3..=10.0, "a load from 0.001 to 10"),
+            ("tail", self.tail, 0.0..=5.0, "a number from 0 to 5"),
+            ("max_wait", self.max_wait, 0.0..=f64::INFINITY, "seconds, 0 or more"),
+            ("items", float(self.items), 1.0..=1e6, "a number from 1 to 1,000,000"),
+            ("servers", float(self.servers), 1.0..=1e4, "a number from 1 to 10,000"),
+            ("max_attempts", float(self.max_attempts), 1.0..=1e3, "a number from 1 to 1,000"),
+        ];
+        let wrong = shares.into_iter().find(|(_, value, range, _)| !range.contains(value));
+        wrong.map_or(Ok(()), |(name, value, _, expected)| {
+            Err(Error::Scenario { name, value, expected })
+        })
     }
 }
 
