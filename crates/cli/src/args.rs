@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use detector::Date;
+use record::Date;
 use serde::Deserialize;
 use std::path::PathBuf;
 
