@@ -1,8 +1,8 @@
-//! The stages one by one: `detect`, `propose`, `verify`, `risk`, `schedule`. They exchange the
+//! The stages one by one: `detect`, `propose`, `verify`, `schedule`. They exchange the
 //! records of a file, ours or the reference system's.
 
 use super::queue::{records, scores};
-use crate::args::{Common, Detect, Propose, Risk, Schedule, Verify};
+use crate::args::{Common, Detect, Propose, Schedule, Verify};
 use crate::counting::{self, Counting, report_notices};
 use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
@@ -222,13 +222,6 @@ fn verdict_for(
 
 fn unavailable(reason: &str) -> GateResult {
     GateResult::new(Gate::Patch, GateOutcome::Unavailable, Some(reason.to_owned()))
-}
-
-/// Detections to risk scores.
-pub(crate) fn risk(args: &Risk) -> anyhow::Result<End> {
-    let detections: Vec<Detection> = records(&args.detections)?;
-    commands::emit(args.out.as_deref(), &scores(None, &detections)?)?;
-    Ok(End::Clean)
 }
 
 /// Verdicts and risk to a schedule.
