@@ -1,7 +1,7 @@
 //! From where the pods of an object are reached.
 
 use manifest::Node;
-use rules::{Object, Pod, Set};
+use rules::{Container, Object, Pod, Set};
 
 /// From where an object is reached, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +95,7 @@ fn to_node(pod: &Pod<'_>) -> Vec<Way> {
         let reason = "it has the network of the node (hostNetwork)";
         ways.push(way(Exposure::Node, reason, &["hostNetwork"]));
     }
-    let mut ports = pod.containers.iter().flat_map(|container| container.ports());
+    let mut ports = pod.containers.iter().flat_map(Container::ports);
     let host_port = |port: Node<'_>| port.get("hostPort").and_then(Node::as_i64).filter(|p| *p > 0);
     if let Some(port) = ports.find_map(|(_, port)| host_port(port)) {
         ways.push(way(Exposure::Node, format!("it has the hostPort {port}"), &["hostPort"]));

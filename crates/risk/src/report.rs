@@ -100,7 +100,7 @@ impl ImageReport {
         let raw: Raw = serde_json::from_str(&text).map_err(|e| Fault::json(&e, EXPECTED))?;
         match raw {
             Raw { artifact_name: Some(name), artifact_type, metadata, results, .. } => {
-                trivy(name, artifact_type, metadata.unwrap_or_default(), results)
+                trivy(&name, artifact_type, metadata.unwrap_or_default(), results)
             }
             Raw { matches: Some(matches), source: Some(source), .. } => grype(source, matches),
             _ => Err(Fault::new(format!("is no such report; expected {EXPECTED}"))),
@@ -156,7 +156,7 @@ fn severity_of(name: &str) -> Option<Severity> {
 }
 
 fn trivy(
-    name: String,
+    name: &str,
     kind: Option<String>,
     metadata: Metadata,
     results: Option<Vec<TrivyResult>>,
@@ -178,7 +178,7 @@ fn trivy(
             "says nothing of vulnerabilities: run Trivy with the scanner `vuln`; expected {EXPECTED}"
         )));
     }
-    let mut report = ImageReport::named(&name);
+    let mut report = ImageReport::named(name);
     let names = metadata.repo_digests.into_iter().chain(metadata.repo_tags).flatten();
     names.for_each(|name| report.knows(&name));
     for found in results.into_iter().filter_map(|result| result.vulnerabilities).flatten() {
