@@ -1,7 +1,7 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use detector::Date;
+use record::Date;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -57,6 +57,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Stage 4: detections to risk scores
     Risk(Risk),
+    /// What is known of exploited vulnerabilities: fetch and show it
+    #[command(subcommand)]
+    Feeds(Feeds),
     /// Stage 5: verdicts and risk to a schedule
     Schedule(Schedule),
     /// Stage 6: the durable queue
@@ -241,6 +244,8 @@ pub(crate) struct Run {
     pub(crate) server: ServerArgs,
     #[command(flatten)]
     pub(crate) evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub(crate) judging: RiskArgs,
 }
 
 #[derive(Debug, Args)]
@@ -455,6 +460,78 @@ pub(crate) struct Risk {
     /// Output file; stdout by default
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// More manifests: Services, Ingresses and routes that lead to the objects. Those that the
+    /// detections name are read anyway
+    #[arg(long = "in", value_name = "PATH", num_args = 1..)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Show what each score is made of, the highest first
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Only the detection with this id; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Vec<String>,
+    /// table or json
+    #[arg(long, default_value = "json", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+    #[command(flatten)]
+    pub(crate) judging: RiskArgs,
+}
+
+/// What risk is judged by besides the manifests. Nothing is read that is not named here.
+#[derive(Debug, Args, Default)]
+pub(crate) struct RiskArgs {
+    /// EPSS scores as published, plain or packed by gzip
+    #[arg(long, value_name = "FILE")]
+    pub(crate) epss: Option<PathBuf>,
+    /// The catalogue of known exploited vulnerabilities as published
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kev: Option<PathBuf>,
+    /// A folder that `feeds fetch` filled; without DIR the one in the user's cache folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["epss", "kev"])]
+    pub(crate) feeds: Option<Option<PathBuf>>,
+    /// Reports of Trivy or Grype about images, as JSON: files, or folders of them
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    pub(crate) image_report: Vec<PathBuf>,
+    /// The reference's policy_metrics.json: probability and time of the fixes of each policy
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy_metrics: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Feeds {
+    /// Download the feeds, or take them from files; a feed that fails leaves the former one
+    Fetch(FeedsFetch),
+    /// Show the feeds that are there, and how old they are
+    Show(FeedsShow),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedsFetch {
+    /// Folder to keep the feeds in; by default one in the user's cache folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Where the EPSS scores are; by default where FIRST has them published
+    #[arg(long, value_name = "URL")]
+    pub(crate) epss_url: Option<String>,
+    /// Where the KEV catalogue is; by default at CISA
+    #[arg(long, value_name = "URL")]
+    pub(crate) kev_url: Option<String>,
+    /// Files to take in place of downloads, each of either kind; nothing leaves the machine
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["epss_url", "kev_url"])]
+    pub(crate) from: Vec<PathBuf>,
+    /// Seconds that one download may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FeedsShow {
+    /// Folder of the feeds; by default the one in the user's cache folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ use detector::ConfiguredIgnore;
 use manifest::{Limits, Node, Source};
 use models::Backend;
 use record::Severity;
+use risk::RiskSettings;
 use rules::{Parameters, Values};
 use scheduler::window::Window;
 use serde::Deserialize;
@@ -45,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) min_severity: Option<Severity>,
     /// From which severity on a finding makes the exit code 1.
     pub(crate) fail_on: Option<FailOn>,
+    /// What scores of risk depend on.
+    pub(crate) risk: RiskSettings,
 
     // Keys of the reference's run.yaml. They are read, so that its files load unchanged.
     /// Seed of everything that is random.

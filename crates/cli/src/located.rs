@@ -8,7 +8,7 @@ use proposer::{Proposal, compose, propose};
 use record::{Applicability, Detection, canonical_policy_id};
 use rules::{Finding, Reported, Rule};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// The manifests that detections name.
@@ -60,6 +60,19 @@ impl Sources {
             }
         }
         sources
+    }
+
+    /// Adds manifests that no detection names, as far as they are not there yet.
+    pub(crate) fn add(&mut self, more: Inputs) {
+        let real = |path: &Option<PathBuf>| path.as_ref()?.canonicalize().ok();
+        let known: HashSet<PathBuf> = self.inputs.locations.iter().filter_map(real).collect();
+        self.inputs.unreadable.extend(more.unreadable);
+        for (input, location) in more.files.into_iter().zip(more.locations) {
+            if real(&location).is_none_or(|path| !known.contains(&path)) {
+                self.inputs.files.push(input);
+                self.inputs.locations.push(location);
+            }
+        }
     }
 
     fn file_of(&self, detection: &Detection) -> Option<usize> {
@@ -200,6 +213,31 @@ impl Located {
     pub(crate) fn note(&self) -> Option<String> {
         let note = self.targets.first()?.finding.note();
         (!note.is_empty()).then(|| note.to_owned())
+    }
+}
+
+/// The object that a detection speaks of, in the files as they are now.
+///
+/// # Errors
+/// Why there is none, or not one alone.
+pub(crate) fn position(
+    detection: &Detection,
+    sources: &Sources,
+    corpus: &Corpus<'_>,
+    session: &Session,
+) -> Result<usize, String> {
+    let file = sources.file_of(detection).ok_or("there is no such file")?;
+    let candidates: Vec<usize> = corpus
+        .positions_of(file)
+        .filter(|position| is_the_object(detection, corpus, *position))
+        .collect();
+    let document = detection.object.as_ref().map(|object| object.document);
+    let in_document = |at: &&usize| Some(corpus.object(**at).document) == document;
+    match (&candidates[..], candidates.iter().find(in_document)) {
+        ([one], _) | (_, Some(one)) => Ok(*one),
+        ([], None) => Err("it is not in its file any more".to_owned()),
+        // A record that names no object: the one that has the finding.
+        (_, None) => Located::find(detection, sources, corpus, session).map(|l| l.position),
     }
 }
 

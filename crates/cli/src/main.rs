@@ -13,6 +13,7 @@ mod linter;
 mod located;
 mod proposing;
 mod scanners;
+mod scoring;
 mod server;
 mod session;
 mod table;
@@ -107,8 +108,9 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Propose(args) => commands::stages::propose(common, args),
         Command::Verify(args) => commands::stages::verify(common, args),
         Command::Serve(args) => commands::serve::run(common, args),
-        Command::Risk(args) => commands::stages::risk(args),
-        Command::Schedule(args) => commands::schedule::run(&cli.common, args),
+        Command::Risk(args) => commands::risk::run(common, args),
+        Command::Feeds(args) => commands::feeds::run(args, common.quiet),
+        Command::Schedule(args) => commands::schedule::run(common, args),
         Command::Queue(args) => commands::queue::run(args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),

@@ -4,6 +4,7 @@ use crate::args::{Common, Selecting};
 use crate::config::Config;
 use crate::inputs::{self, Inputs};
 use crate::linter::{self, Linting};
+use crate::scoring::Scoring;
 use crate::server::Connected;
 use anyhow::Context as _;
 use detector::{Corpus, Input, ObjectContext, Sieve, Sifted, Tally};
@@ -27,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) settings: Settings,
     /// The evidence that the settings decide by.
     pub(crate) evidence: Vec<record::Evidence>,
+    /// What risk is judged by.
+    pub(crate) scoring: Scoring,
     /// The rules that were selected.
     pub(crate) rules: Vec<&'static Rule>,
     pub(crate) context: ObjectContext,
@@ -107,6 +110,7 @@ impl Session {
             config,
             settings,
             evidence: Vec::new(),
+            scoring: Scoring::default(),
             rules,
             context,
             versions,

@@ -241,7 +241,10 @@ impl Client {
             if error.is::<LengthLimitError>() {
                 return Silence::TooLarge;
             }
-            Silence::Unreachable(format!("the answer broke off: {}", innermost(error.as_ref())))
+            Silence::Unreachable(format!(
+                "the answer broke off: {}",
+                system::innermost(error.as_ref())
+            ))
         })?;
         let retry_after = parts.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
         let retry_after = retry_after.and_then(|value| value.parse().ok()).map(Duration::from_secs);
@@ -283,21 +286,12 @@ fn silence(error: kube::Error) -> Silence {
     if let kube::Error::Auth(error) = error {
         return Silence::NoCredentials(error.to_string());
     }
-    let reason = innermost(&error);
+    let reason = system::innermost(&error);
     if reason.contains("invalid peer certificate") {
         Silence::Untrusted(reason)
     } else {
         Silence::Unreachable(reason)
     }
-}
-
-/// What is at the bottom of an error: those above only say which layer passed it on.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 #[cfg(test)]

@@ -154,7 +154,7 @@ fn users(context: Option<&str>, options: Options) -> Result<Server, Error> {
 
 fn ephemeral(wanted: Option<&str>, options: Options) -> Result<Server, Error> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
-    let servers = cache_folder().map(|folder| folder.join("servers"));
+    let servers = system::cache_folder().map(|folder| folder.join("servers"));
     let binaries = Binaries::find(assets.map(PathBuf::from), servers, wanted)?;
     let runtime = runtime()?;
     let (ephemeral, client, version) =
@@ -294,14 +294,6 @@ fn answered(outcome: Result<Reply, Silence>, url: &str) -> Result<Reply, Error> 
 
 /// Where the schemas of one server are kept: a hash of another server is not to be trusted.
 fn cache(options: &Options, identity: &str) -> Option<PathBuf> {
-    let folder = options.cache.clone().or_else(|| Some(cache_folder()?.join("openapi")));
+    let folder = options.cache.clone().or_else(|| Some(system::cache_folder()?.join("openapi")));
     folder.map(|folder| folder.join(open_api::digest(identity)))
-}
-
-/// `k8s-auto-fix` in the user's cache folder.
-fn cache_folder() -> Option<PathBuf> {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.filter(|folder| folder.is_absolute());
-    let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
-    Some(cache.join("k8s-auto-fix"))
 }

@@ -5,10 +5,11 @@ mod comment;
 mod configured;
 mod name;
 
-use crate::{Corpus, Date, Found, Notice};
+use crate::{Corpus, Found, Notice};
 use comment::Directive;
 use manifest::{Node, Source, Span};
 use name::RuleName;
+use record::Date;
 use rules::{Object, Rule, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -4,7 +4,6 @@
 
 mod baseline;
 mod corpus;
-mod date;
 mod fingerprint;
 mod ignore;
 mod import;
@@ -16,7 +15,6 @@ mod testing;
 
 pub use baseline::{Baseline, BaselineError};
 pub use corpus::{Corpus, Input, ObjectContext};
-pub use date::{Date, DateError};
 pub use fingerprint::{Fingerprint, FingerprintError};
 pub use ignore::ConfiguredIgnore;
 pub use import::{Counts, Imported, Places, StillReported, import, still_reported};

@@ -1,8 +1,8 @@
 //! What of the findings is reported: not what is ignored, known, or too small to matter.
 
 use crate::ignore::{Hit, Ignores};
-use crate::{Baseline, ConfiguredIgnore, Corpus, Date, Fingerprint, Found};
-use record::Severity;
+use crate::{Baseline, ConfiguredIgnore, Corpus, Fingerprint, Found};
+use record::{Date, Severity};
 use rules::{Rule, Settings};
 use std::collections::{BTreeMap, BTreeSet};
 

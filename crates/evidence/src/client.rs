@@ -205,7 +205,7 @@ impl Client {
         if error.is_redirect() {
             return Failure::Unreachable(format!("{host} redirects too often, or away from TLS"));
         }
-        let reason = innermost(error);
+        let reason = system::innermost(error);
         let hint = match reason.contains("corrupt message") && !self.is_plain(host) {
             true => format!(
                 "; if it speaks plain HTTP only, and the network can be trusted, name it with \
@@ -418,15 +418,6 @@ fn busy(response: &Response, host: &str) -> Failure {
     let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let after = after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     Failure::Busy { host: host.to_owned(), status: response.status().as_u16(), after }
-}
-
-/// The cause of an error that no other error is behind.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod image;
 mod registry;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod time;
 mod version;
 
 pub use file::{FileError, MAX_FILE, Read, bytes, read};

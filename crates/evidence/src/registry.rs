@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::client::{Answer, Client, Failure, Repository};
 use crate::image::{self, Manifest};
-use crate::{time, version};
+use crate::version;
 use record::{Evidence, Fact, Subject};
 use reqwest::Method;
 use rules::image::{Reference, canonical, is_digest};
@@ -50,20 +50,15 @@ impl Default for Options {
     /// Ten seconds, eight images, no mirrors, no plain HTTP; the Docker configuration and the cache
     /// where the environment says that they are.
     fn default() -> Self {
-        let folder = |name: &str| {
-            let path = std::env::var_os(name).map(PathBuf::from);
-            path.filter(|path| path.is_absolute())
-        };
-        let home = |name: &str| folder("HOME").map(|home| home.join(name));
-        let cache = folder("XDG_CACHE_HOME").or_else(|| home(".cache"));
         let docker = std::env::var_os("DOCKER_CONFIG").map(PathBuf::from);
+        let home = || std::env::home_dir().filter(|home| home.is_absolute());
         Self {
             mirrors: BTreeMap::new(),
             plain_http: BTreeSet::new(),
             timeout: Duration::from_secs(10),
             concurrency: 8,
-            docker_config: docker.or_else(|| home(".docker")),
-            cache: cache.map(|folder| folder.join("k8s-auto-fix/evidence")),
+            docker_config: docker.or_else(|| Some(home()?.join(".docker"))),
+            cache: system::cache_folder().map(|folder| folder.join("evidence")),
         }
     }
 }
@@ -138,7 +133,7 @@ impl Registry {
             }
         }
         let found = self.runtime.block_on(Arc::clone(&self.asker).all(wanted));
-        let time = time::now();
+        let time = system::now();
         for looked in found {
             gathered.evidence.extend(looked.records(&time));
             if let Some(reason) = looked.reason {

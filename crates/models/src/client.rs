@@ -308,11 +308,8 @@ impl Client {
     fn unreachable(&self, error: reqwest::Error) -> String {
         // The URL is known, and its query may hold more than should be shown.
         let error = error.without_url();
-        let mut innermost: &(dyn std::error::Error + 'static) = &error;
-        while let Some(source) = innermost.source() {
-            innermost = source;
-        }
-        self.without_key(&format!("the endpoint cannot be reached: {innermost}"))
+        let reason = system::innermost(&error);
+        self.without_key(&format!("the endpoint cannot be reached: {reason}"))
     }
 
     /// Endpoints like to repeat a key that they do not know.

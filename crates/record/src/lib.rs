@@ -5,6 +5,7 @@
 //! is ours is therefore optional when reading.
 
 mod attempt;
+mod date;
 mod detection;
 mod evidence;
 mod io;
@@ -14,6 +15,7 @@ mod ranking;
 mod verdict;
 
 pub use attempt::{Attempt, AttemptOutcome, Attempts, Usage};
+pub use date::{Date, DateError};
 pub use detection::{Detection, ObjectRef, Region};
 pub use evidence::{Evidence, Fact, Subject};
 pub use io::{Format, ReadError, read_records, write_records};

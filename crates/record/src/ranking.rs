@@ -26,14 +26,14 @@ pub struct RiskScore {
     /// of a manifest removes it, so it is no part of [`RiskScore::risk`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining: Option<f64>,
-    /// What [`RiskScore::risk`] and [`RiskScore::remaining`] are made of.
+    /// What [`RiskScore::risk`], [`RiskScore::remaining`] and [`RiskScore::decision`] are made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub terms: Vec<RiskTerm>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// Until when it should be done, Unix seconds: the due date of the catalogue of known exploited
-    /// vulnerabilities, or one that the configuration sets.
+    /// Until when it should be done, Unix seconds: the end of the day that the catalogue of known
+    /// exploited vulnerabilities sets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<f64>,
 }

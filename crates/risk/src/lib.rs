@@ -1,22 +1,44 @@
 //! How much risk a finding is, how likely its fix succeeds, and how long that takes.
 //!
-//! Nothing here is measured yet: the risk is a table over policies and severities, the other two
-//! are priors by who may apply the fix. Feeds of exploited vulnerabilities will add to the risk.
+//! The odds of the base risk are multiplied by what the object is exposed to, what its pods may do,
+//! how much its namespace matters, and how likely one of its images is exploited:
 //!
-//! | policy | base risk |
-//! | --- | --- |
-//! | `no_privileged`, `drop_capabilities`, `drop_cap_sys_admin` | 85 |
-//! | `no_host_path` | 80 |
-//! | `enforce_seccomp` | 75 |
-//! | `run_as_user` | 72 |
-//! | `run_as_non_root` | 70 |
-//! | `no_host_ports` | 65 |
-//! | `no_latest_tag` | 60 |
-//! | any other, severity critical, high, medium, low | 85, 70, 40, 20 |
-//! | any other without a severity | 40 |
+//! ```text
+//! odds(x)         = x / (100 − x)
+//! odds(risk)      = odds(base)   × exposure × privileges × criticality × exploitation
+//! odds(remaining) = odds(images) × exposure × privileges × criticality
+//! images          = 100 × (1 − (1 − chance) × (1 − severities / 100))
+//! ```
 //!
-//! The policies and their values, and the 40 for what is unknown, are the reference system's, so
-//! that its files rank here as they do there. Probability and expected time:
+//! `risk` is what the fix removes, `remaining` what stays: the vulnerabilities of the images, which
+//! no fix of a manifest removes. Odds, because they never leave 0 to 100 however many factors come
+//! together, because they keep the order of the bases, and because a factor of 1 changes nothing:
+//! with nothing but a record the score is the base, as in the reference system.
+//!
+//! | term | value | why |
+//! | --- | --- | --- |
+//! | `base` | `no_privileged`, `drop_capabilities`, `drop_cap_sys_admin` 85; `no_host_path` 80; `enforce_seccomp` 75; `run_as_user` 72; `run_as_non_root` 70; `no_host_ports` 65; `no_latest_tag` 60 | the reference system's, so that its files rank here as they do there |
+//! | | any other by severity: critical 85, high 70, medium 40, low 20, not known 40 | 85 and 40 are the reference's ends, the others lie between and below |
+//! | `exposure` | ×1 nothing of the inputs leads to it | that the inputs show no way does not prove that there is none, so it lowers nothing |
+//! | | ×1.25 a Service | every pod of the cluster may knock |
+//! | | ×1.5 a node: `NodePort`, `externalIPs`, `hostPort`, `hostNetwork` | whoever reaches a node may knock, past the cluster's own doors |
+//! | | ×2 outside: `LoadBalancer`, or an Ingress, a route or a VirtualService of a gateway, through a Service | anybody may knock |
+//! | `privileges` | ×(1 + the sum of what follows, each once) | what an intruder finds in hand makes every other weakness worse |
+//! | | 0.5 a privileged container | the node is his |
+//! | | 0.3 `hostPath` | part of the node is his |
+//! | | 0.2 `hostPID`, 0.2 `hostIPC`, 0.2 a capability but `NET_BIND_SERVICE` | a step to the node |
+//! | | 0.1 root, or a user that is not known | needs one more flaw to count |
+//! | | 0.1 the token of the account | counts as much as the account may do, which is not looked at |
+//! | `criticality` | ×0.5 low, ×1 normal, ×2 high, by `risk.namespaces` | the operator knows; twice as bad or half as bad |
+//! | `exploitation` | ×(1 + 2 × chance), chance = 1 − ∏(1 − p) over the vulnerabilities of the images, p = EPSS, at least 0.9 for known exploited ones | a misconfiguration has no EPSS of its own: it counts when somebody gets in, and the chance of that is the images'; 2, so that certainty weighs somewhat more than to be open to all |
+//! | `severities` | 5 a critical, 3 a high, 1 a medium or unrated vulnerability, at most 40; only in `remaining` | the reference's points; severity says how bad, not how likely, so it alone weighs no more than a medium finding |
+//!
+//! What the finding is itself about (`privileged`, `hostNetwork`, …) counts in its base and not
+//! again in `exposure` and `privileges`. What is not known has the factor 1, and its reason begins
+//! with `unavailable` or `unknown`. A vulnerability counts once for each object.
+//!
+//! Probability and expected time are priors by who may apply the fix, unless
+//! [`PolicyMetrics`] has measured ones:
 //!
 //! | who may apply the fix | probability | expected seconds |
 //! | --- | --- | --- |
@@ -24,120 +46,38 @@
 //! | unsafe | 0.9 | 30 |
 //! | advice | 0.5 | 600 |
 //! | not said | 0.9 | 10 |
+//!
+//! Nothing here does I/O or knows the time: feeds and reports come in as bytes, manifests as
+//! objects.
 
-use record::{Applicability, Detection, RiskScore, Severity, canonical_policy_id};
-
-/// Probability that a fix succeeds (0 to 1) and expected seconds until it is in place, by who may
-/// apply it.
-///
-/// A safe fix that passed its gates fails only with the cluster, and nobody has to look at it. An
-/// unsafe one waits for somebody to read it. Advice has no fix yet: somebody has to find one. What
-/// no rule of ours classed gets the constants of the reference system, 0.9 and 10 s.
-fn priors(applicability: Option<Applicability>) -> (f64, f64) {
-    match applicability {
-        Some(Applicability::Safe) => (0.99, 10.0),
-        Some(Applicability::Unsafe) => (0.9, 30.0),
-        Some(Applicability::Advice) => (0.5, 600.0),
-        None => (0.9, 10.0),
-    }
-}
-
-/// The base risk of a finding, 0 to 100, from the table of this crate.
-///
-/// `policy_id` may be any scanner's raw id.
-pub fn base_risk(policy_id: &str, severity: Option<Severity>) -> f64 {
-    match canonical_policy_id(policy_id).as_str() {
-        "no_privileged" | "drop_capabilities" | "drop_cap_sys_admin" => 85.0,
-        "no_host_path" => 80.0,
-        "enforce_seccomp" => 75.0,
-        "run_as_user" => 72.0,
-        "run_as_non_root" => 70.0,
-        "no_host_ports" => 65.0,
-        "no_latest_tag" => 60.0,
-        _ => by_severity(severity),
-    }
-}
-
-fn by_severity(severity: Option<Severity>) -> f64 {
-    match severity {
-        Some(Severity::Critical) => 85.0,
-        Some(Severity::High) => 70.0,
-        Some(Severity::Medium) | None => 40.0,
-        Some(Severity::Low) => 20.0,
-    }
-}
-
-/// What the scheduler needs to know about a finding. Waiting time, exploitation and exploration
-/// are zero: the queue knows the first, feeds the second, and the scheduler the third.
-pub fn score(detection: &Detection) -> RiskScore {
-    let (probability, expected_time) = priors(detection.applicability);
-    RiskScore {
-        id: detection.id.clone(),
-        risk: base_risk(&detection.policy_id, detection.severity),
-        probability,
-        expected_time,
-        wait: 0.0,
-        kev: false,
-        explore: 0.0,
-        remaining: None,
-        terms: Vec::new(),
-        decision: None,
-        deadline: None,
-    }
-}
-
+mod base;
+mod cve;
+mod decision;
+mod epss;
+mod exploit;
+mod exposure;
+mod fault;
+mod images;
+mod kev;
+mod metrics;
+mod privileges;
+mod report;
+mod score;
+mod settings;
 #[cfg(test)]
-mod tests {
-    use super::*;
+mod testing;
+#[cfg(test)]
+mod tests;
 
-    fn detection(json: &str) -> Detection {
-        record::read_records::<Detection>(json).unwrap().remove(0)
-    }
-
-    const RAW: &str = r#"{"id":"001","manifest_path":"a.yaml","manifest_yaml":null,
-        "policy_id":"Latest-Tag","violation_text":"x"}"#;
-
-    #[test]
-    fn the_reference_systems_raw_detections_score_as_they_do_there() {
-        let score = score(&detection(&RAW.replace('\n', "")));
-        assert_eq!(score.id, "001");
-        assert_eq!((score.risk, score.probability, score.expected_time), (60.0, 0.9, 10.0));
-        assert_eq!((score.wait, score.explore, score.kev), (0.0, 0.0, false));
-    }
-
-    #[test]
-    fn a_policy_outside_the_table_scores_by_its_severity() {
-        let by = |severity| base_risk("some-rule", severity);
-        assert_eq!(by(None), 40.0);
-        assert!(by(Some(Severity::Low)) < by(Some(Severity::Medium)));
-        assert!(by(Some(Severity::Medium)) < by(Some(Severity::High)));
-        assert!(by(Some(Severity::High)) < by(Some(Severity::Critical)));
-    }
-
-    #[test]
-    fn every_policy_of_the_table_has_its_value() {
-        for (policy, risk) in [
-            ("privileged-container", 85.0),
-            ("drop-net-raw-capability", 85.0),
-            ("cap-sys-admin", 85.0),
-            ("docker-sock", 80.0),
-            ("enforce_seccomp", 75.0),
-            ("run-as-user", 72.0),
-            ("run-as-non-root", 70.0),
-            ("host-ports", 65.0),
-            ("latest-tag", 60.0),
-        ] {
-            assert_eq!(base_risk(policy, Some(Severity::Low)), risk, "{policy}");
-        }
-    }
-
-    #[test]
-    fn a_fix_that_people_have_to_find_is_slower_and_less_likely() {
-        let mut advice = detection(&RAW.replace('\n', ""));
-        advice.applicability = Some(Applicability::Advice);
-        let mut safe = advice.clone();
-        safe.applicability = Some(Applicability::Safe);
-        assert!(score(&advice).probability < score(&safe).probability);
-        assert!(score(&advice).expected_time > score(&safe).expected_time);
-    }
-}
+pub use base::base_risk;
+pub use cve::{Cve, CveError};
+pub use decision::{Exploitation, Impact, decide, reach};
+pub use epss::Epss;
+pub use exposure::Exposure;
+pub use fault::Fault;
+pub use images::Images;
+pub use kev::{Kev, KevEntry};
+pub use metrics::PolicyMetrics;
+pub use report::ImageReport;
+pub use score::{Circumstances, Scorer, score};
+pub use settings::{Criticality, Globs, NamespaceCriticality, RiskSettings};

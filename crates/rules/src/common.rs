@@ -21,7 +21,8 @@ mod users;
 mod volumes;
 mod workloads;
 
-pub(crate) use accounts::{account_of, is_token_mounted, token_off};
+pub use accounts::is_token_mounted;
+pub(crate) use accounts::{account_of, token_off};
 pub(crate) use budgets::{allow_one_disruption, autoscaled_minimum, budget_field, is_budget};
 pub(crate) use environment::{literals, report_credential};
 pub(crate) use gateways::destinations;

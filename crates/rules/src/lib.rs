@@ -23,6 +23,7 @@ mod set;
 mod settings;
 mod values;
 
+pub use common::is_token_mounted;
 pub use context::Context;
 pub use engine::check_object;
 pub use evidence::{Evidence, ImageFacts, ImageUser, Question};

@@ -3,7 +3,9 @@
 pub(crate) mod baseline;
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod feeds;
 pub(crate) mod queue;
+pub(crate) mod risk;
 pub(crate) mod rules;
 pub(crate) mod run;
 pub(crate) mod schedule;

@@ -50,6 +50,8 @@ pub(crate) fn explain(args: &Explain) -> anyhow::Result<End> {
             writeln!(out, "\n---\n")?;
         }
         write!(out, "{}", rules::page(entry))?;
+        let base = risk::base_risk(rule.record_policy_id(), Some(rule.severity));
+        writeln!(out, "\n## Risk\n\nIts findings have the base risk {base} of 100.")?;
     }
     Ok(End::Clean)
 }

@@ -5,6 +5,7 @@ use super::schedule;
 use crate::args::{Common, Run};
 use crate::counting::{self, Counting};
 use crate::proposing::{self, Who};
+use crate::scoring::Scoring;
 use crate::server::Connected;
 use crate::session::{self, Proving, Session, input_errors, report_errors, report_warnings};
 use crate::{End, evidence, write};
@@ -40,6 +41,7 @@ pub(crate) struct Records {
     /// Only of findings with a patch.
     pub(crate) verdicts: Vec<Verdict>,
     pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) scores: Vec<RiskScore>,
     /// Only of findings that a model was asked about.
     pub(crate) attempts: Vec<Attempts>,
 }
@@ -50,6 +52,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let counting = Counting::new(&session.config, &args.counting)?;
     let gates = session::without(args.server.gates(), &args.disable_gate)?;
     let who = Who::new(&args.proposing, &session, common)?;
+    session.scoring = Scoring::new(&args.judging, &session.config, common.quiet)?;
     anyhow::ensure!(
         !matches!(who, Who::Recorded(_)),
         "recorded answers go with `propose`, which knows the detections that they are for"
@@ -60,6 +63,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     session.gather(&args.evidence, &inputs.files)?;
     let corpus = session.corpus(&inputs.files);
     evidence::keep(&session.evidence, &args.out)?;
+    session.scoring.report_unused(&corpus)?;
     let server = Connected::new(&args.server, &session, &corpus, common)?;
     let proving = Proving::new(&session, &corpus, gates, args.timings, server.as_ref())?;
     let judge = proving.judge(&session, &corpus);
@@ -168,9 +172,8 @@ impl Written {
         queue: &queue::blocking::Queue,
         now: f64,
     ) -> anyhow::Result<()> {
-        let Records { detections, patches, verdicts, outcomes, .. } = records;
-        let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
-        files.write(records, &scores)?;
+        let Records { detections, patches, verdicts, outcomes, scores, .. } = records;
+        files.write(records)?;
         self.counter.add(detections, patches, verdicts, outcomes);
         let ended = detections.iter().zip(outcomes);
         self.fails |= ended
@@ -181,8 +184,8 @@ impl Written {
         let proposers: HashMap<&str, &str> =
             patches.iter().map(|patch| (patch.id.as_str(), patch.source.as_str())).collect();
         let proposer = |id: &str| proposers.get(id).copied().filter(|_| accepted.contains(id));
-        self.accepted.extend(schedule::candidates(detections, &scores, proposer));
-        let (items, _) = items(verdicts, detections, patches, &scores);
+        self.accepted.extend(schedule::candidates(detections, scores, proposer));
+        let (items, _) = items(verdicts, detections, patches, scores);
         queue.enqueue(&items, now)?;
         Ok(())
     }
@@ -220,7 +223,7 @@ fn part(
         .collect();
     let prove = |(position, first, sifted): (usize, usize, &Sifted)| {
         let verdict = judge.object(position, sifted, Applicability::Unsafe);
-        object_records(judge, who, position, &sifted.found, verdict, first)
+        object_records(judge, who, &session.scoring, position, &sifted.found, verdict, first)
     };
     let parts: Vec<Records> = who.parallel(|| work.into_par_iter().map(prove).collect());
     let mut all = Records::default();
@@ -229,6 +232,7 @@ fn part(
         all.patches.extend(part.patches);
         all.verdicts.extend(part.verdicts);
         all.outcomes.extend(part.outcomes);
+        all.scores.extend(part.scores);
         all.attempts.extend(part.attempts);
     }
     all
@@ -237,6 +241,7 @@ fn part(
 fn object_records(
     judge: &Judge<'_>,
     who: &Who,
+    scoring: &Scoring,
     position: usize,
     found: &[Found],
     verdict: ObjectVerdict,
@@ -244,6 +249,7 @@ fn object_records(
 ) -> Records {
     let (object, input) = (judge.corpus.object(position), judge.corpus.input_of(position));
     let mut records = Records::default();
+    let circumstances = scoring.scorer.circumstances(judge.corpus.set(), object);
     for (index, (found, verdict)) in found.iter().zip(verdict.findings).enumerate() {
         let detection = found.record(super::number(first + index), input, object);
         let by_rules = Ended::by_rules(&detection, verdict, object);
@@ -264,6 +270,7 @@ fn object_records(
         records.verdicts.extend(ended.verdict);
         records.patches.extend(ended.patch);
         records.attempts.extend(ended.attempts);
+        records.scores.push(scoring.scorer.score(&detection, Ok(&circumstances)));
         records.detections.push(detection);
     }
     records
@@ -382,12 +389,12 @@ impl Files {
         })
     }
 
-    fn write(&mut self, records: &Records, scores: &[RiskScore]) -> anyhow::Result<()> {
+    fn write(&mut self, records: &Records) -> anyhow::Result<()> {
         self.detections.write_all(&lines(&records.detections)?)?;
         self.patches.write_all(&lines(&records.patches)?)?;
         self.verdicts.write_all(&lines(&records.verdicts)?)?;
         self.outcomes.write_all(&lines(&records.outcomes)?)?;
-        self.risk.write_all(&lines(scores)?)?;
+        self.risk.write_all(&lines(&records.scores)?)?;
         if let Some(file) = &mut self.attempts {
             file.write_all(&lines(&records.attempts)?)?;
         }
@@ -454,6 +461,7 @@ fn manifest(
         "server": server.as_ref().map(Connected::describe),
         "proposer": who.describe(),
         "evidence": evidence::describe(&session.evidence),
+        "risk": session.scoring.describe(),
         "inputs": files,
     });
     // The day is part of the input only where something expires.

@@ -92,7 +92,8 @@ pub(crate) fn candidate(
     let object = detection.and_then(|detection| detection.object.as_ref());
     let rule = detection.map(|detection| detection.rule.as_ref().unwrap_or(&detection.policy_id));
     Candidate {
-        score: score.clone(),
+        // The order needs the numbers, not what explains them.
+        score: RiskScore { terms: Vec::new(), ..score.clone() },
         class: Class {
             rule: rule.cloned().unwrap_or_default(),
             kind: object.map(|object| object.kind.clone()).unwrap_or_default(),

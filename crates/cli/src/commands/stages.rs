@@ -1,8 +1,8 @@
-//! The stages one by one: `detect`, `propose`, `verify`, `risk`. They exchange the records of a
-//! file, ours or the reference system's.
+//! The stages one by one: `detect`, `propose`, `verify`. They exchange the records of a file,
+//! ours or the reference system's.
 
-use super::queue::{records, scores};
-use crate::args::{Common, Detect, Propose, Risk, Verify};
+use super::queue::records;
+use crate::args::{Common, Detect, Propose, Verify};
 use crate::counting::{self, Counting, report_notices};
 use crate::importing::{self, Importer};
 use crate::located::{Located, Sources};
@@ -222,11 +222,4 @@ fn verdict_for(
 
 fn unavailable(reason: &str) -> GateResult {
     GateResult::new(Gate::Patch, GateOutcome::Unavailable, Some(reason.to_owned()))
-}
-
-/// Detections to risk scores.
-pub(crate) fn risk(args: &Risk) -> anyhow::Result<End> {
-    let detections: Vec<Detection> = records(&args.detections)?;
-    commands::emit(args.out.as_deref(), &scores(None, &detections)?)?;
-    Ok(End::Clean)
 }

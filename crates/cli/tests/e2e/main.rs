@@ -23,6 +23,7 @@ mod kube_linter;
 mod models;
 mod real_input;
 mod reference;
+mod risk;
 mod same_bytes;
 mod scanners;
 mod server;

@@ -285,6 +285,7 @@ fn help_names_every_command() {
         "propose",
         "verify",
         "risk",
+        "feeds",
         "schedule",
         "queue",
         "doctor",

@@ -1,7 +1,7 @@
 //! The text of a comment that ignores findings, and the lines that it is about.
 
-use crate::Date;
 use manifest::Span;
+use record::Date;
 
 /// What comments of ours begin with, after the `#`.
 pub(crate) const MARK: &str = "k8s-auto-fix:";
@@ -42,7 +42,7 @@ fn options(text: &str) -> Result<(Option<String>, Option<Date>), String> {
         let twice = |name: &str| Err(format!("`{name}` is there twice"));
         if let Some(tail) = rest.strip_prefix("until=") {
             let (word, tail) = tail.split_once(char::is_whitespace).unwrap_or((tail, ""));
-            let date = word.parse().map_err(|error: crate::DateError| error.to_string())?;
+            let date = word.parse().map_err(|error: record::DateError| error.to_string())?;
             if until.replace(date).is_some() {
                 return twice("until");
             }

@@ -1,6 +1,7 @@
 use super::name::RuleName;
-use crate::{Date, Found};
+use crate::Found;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use record::Date;
 use rules::Object;
 use serde::Deserialize;
 

@@ -53,7 +53,7 @@ pub(crate) static RULE: Rule = Rule {
 };
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
-    if !is_token_mounted(pod, cx) {
+    if !is_token_mounted(pod, cx.object, cx.set) {
         return;
     }
     let account = match account_of(pod) {

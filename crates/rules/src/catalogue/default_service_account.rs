@@ -50,7 +50,7 @@ const ACCOUNT: Parameter = Parameter {
 };
 
 fn check(pod: &Pod<'_>, cx: &mut Context<'_, '_>) {
-    if !is_token_mounted(pod, cx) {
+    if !is_token_mounted(pod, cx.object, cx.set) {
         return;
     }
     let name = account_of(pod);

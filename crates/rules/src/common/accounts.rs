@@ -1,6 +1,6 @@
 //! Service accounts of pods, and their tokens.
 
-use crate::{Context, Fix, Pod, Written};
+use crate::{Fix, Object, Pod, Set, Written};
 use manifest::Node;
 
 /// The account that a pod names, in the new field or else the old one; empty when it names none.
@@ -10,9 +10,9 @@ pub(crate) fn account_of<'a>(pod: &Pod<'a>) -> &'a str {
     written("serviceAccountName").or_else(|| written("serviceAccount")).unwrap_or("")
 }
 
-/// Whether the pod gets its account's token. Where the pod leaves it open, the account's manifest
+/// Whether the pod of an object gets its account's token. Where the pod leaves it open, the account's manifest
 /// says so, if there is one in the namespace.
-pub(crate) fn is_token_mounted(pod: &Pod<'_>, cx: &Context<'_, '_>) -> bool {
+pub fn is_token_mounted(pod: &Pod<'_>, object: &Object<'_>, set: &Set<'_>) -> bool {
     let flag =
         |holder: Node<'_>| holder.get("automountServiceAccountToken").and_then(Node::as_bool);
     if let Some(mounted) = flag(pod.spec) {
@@ -22,7 +22,7 @@ pub(crate) fn is_token_mounted(pod: &Pod<'_>, cx: &Context<'_, '_>) -> bool {
         "" => "default",
         name => name,
     };
-    let accounts = cx.set.named(cx.object, "", "ServiceAccount", name);
+    let accounts = set.named(object, "", "ServiceAccount", name);
     !accounts.iter().any(|account| flag(account.root) == Some(false))
 }
 

@@ -1,9 +1,9 @@
-//! The time of a record.
+//! Moments as records write them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now, in UTC and whole seconds, as RFC 3339 writes it.
-pub(crate) fn now() -> String {
+pub fn now() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     rfc3339(since.as_secs())
 }

@@ -16,6 +16,9 @@ pub struct Date {
 #[error("`{0}` is no date; write a day that exists as YYYY-MM-DD")]
 pub struct DateError(String);
 
+/// From the first day of the year 1 to the last one of 1969.
+const DAYS_BEFORE_1970: i64 = 719_162;
+
 impl Date {
     /// The day, in UTC, of a moment in seconds since the Unix epoch.
     pub fn from_unix_seconds(seconds: u64) -> Self {
@@ -32,6 +35,15 @@ impl Date {
         }
         // What is left is less than a month.
         Self { year, month, day: u8::try_from(days + 1).unwrap_or(1) }
+    }
+
+    /// The last second of the day, in UTC, as seconds since the Unix epoch; negative before it.
+    pub fn end_in_unix_seconds(self) -> i64 {
+        let year = i64::from(self.year) - 1;
+        let before = year * 365 + year / 4 - year / 100 + year / 400;
+        let months = (1..self.month).map(|month| i64::from(days_of_month(self.year, month)));
+        let days = before + months.sum::<i64>() + i64::from(self.day);
+        (days - DAYS_BEFORE_1970) * 86_400 - 1
     }
 }
 
@@ -113,6 +125,20 @@ mod tests {
         assert_eq!(day(951_868_800), "2000-03-01");
         assert_eq!(day(1_798_761_599), "2026-12-31");
         assert_eq!(day(1_798_761_600), "2027-01-01");
+    }
+
+    #[test]
+    fn days_end_with_their_last_second() {
+        let end = |text: &str| text.parse::<Date>().unwrap().end_in_unix_seconds();
+        assert_eq!(end("1970-01-01"), 86_399);
+        assert_eq!(end("1969-12-31"), -1);
+        for seconds in (0..4_200_000_000).step_by(86_400 * 13) {
+            let day = Date::from_unix_seconds(seconds);
+            let end = u64::try_from(day.end_in_unix_seconds()).unwrap();
+            assert!(seconds <= end && end < seconds + 86_400, "{day}");
+            assert_eq!(Date::from_unix_seconds(end), day);
+            assert!(Date::from_unix_seconds(end + 1) > day);
+        }
     }
 
     #[test]
