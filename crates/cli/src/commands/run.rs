@@ -126,8 +126,7 @@ fn prove_and_write(
 ) -> anyhow::Result<(Written, Tally)> {
     let objects = judge.corpus.len();
     let mut files = Files::create(&args.out, who.model().is_some())?;
-    let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
-    let now = super::queue::now();
+    let queue = queue::blocking::Queue::init(&args.out.join("queue.db").as_path().into())?;
     let mut tally = sieve.tally();
     let bar = session.progress("proving", objects);
     let cannot_write = || format!("cannot write the records into {}", args.out.display());
@@ -139,9 +138,7 @@ fn prove_and_write(
                 let fails = |detection: &Detection| {
                     detection.severity.is_some_and(|severity| counting.fails(severity))
                 };
-                written
-                    .take(&records, fails, &mut files, &queue, now)
-                    .with_context(cannot_write)?;
+                written.take(&records, fails, &mut files, &queue).with_context(cannot_write)?;
             }
             files.finish()?;
             Ok(written)
@@ -171,7 +168,6 @@ impl Written {
         fails: impl Fn(&Detection) -> bool,
         files: &mut Files,
         queue: &queue::blocking::Queue,
-        now: f64,
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes, .. } = records;
         let scores: Vec<RiskScore> = detections.iter().map(risk::score).collect();
@@ -183,7 +179,7 @@ impl Written {
             .any(|(detection, _)| fails(detection));
         self.accepted.extend(verdicts.iter().filter(|v| v.accepted).map(|v| v.id.clone()));
         let (items, _) = items(verdicts, detections, patches, &scores);
-        queue.enqueue(&items, now)?;
+        queue.run(async |queue| queue.enqueue(&items).await)?;
         self.scores.extend(scores);
         Ok(())
     }
