@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod queue;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use record::Date;
 use serde::Deserialize;
@@ -64,7 +66,7 @@ pub(crate) enum Command {
     Schedule(Schedule),
     /// Stage 6: the durable queue
     #[command(subcommand)]
-    Queue(Queue),
+    Queue(queue::Queue),
     /// Check what the tool needs and finds here
     Doctor(Doctor),
     /// Write a completion script for a shell
@@ -676,55 +678,6 @@ pub(crate) struct Simulate {
     /// table or json
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     pub(crate) output_format: String,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Queue {
-    /// Create an empty queue
-    Init(QueueFile),
-    /// Add accepted fixes; those that are there already keep their state and age
-    Enqueue(Enqueue),
-    /// Show the item to be done next, without claiming it
-    Next(Next),
-    /// Show the items
-    List(QueueFile),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct QueueFile {
-    /// SQLite file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) db: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Enqueue {
-    #[command(flatten)]
-    pub(crate) file: QueueFile,
-    /// Verdicts; only accepted ones are added
-    #[arg(long, value_name = "FILE")]
-    pub(crate) verified: PathBuf,
-    /// The detections that they belong to
-    #[arg(long, value_name = "FILE")]
-    pub(crate) detections: PathBuf,
-    /// The patches that were judged
-    #[arg(long, value_name = "FILE")]
-    pub(crate) patches: PathBuf,
-    /// Risk scores; by default they are computed from the detections
-    #[arg(long, value_name = "FILE")]
-    pub(crate) risk: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Next {
-    #[command(flatten)]
-    pub(crate) file: QueueFile,
-    /// Weight of an hour of waiting
-    #[arg(long, default_value_t = 1.0)]
-    pub(crate) alpha: f64,
-    /// Weight of a known exploited vulnerability
-    #[arg(long, default_value_t = 1.0)]
-    pub(crate) kev_weight: f64,
 }
 
 #[derive(Debug, Args)]

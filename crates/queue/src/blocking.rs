@@ -1,11 +1,18 @@
 //! The queue for callers that are not asynchronous. Must not be used inside a runtime.
 
-use crate::{Enqueued, Error, Row, Weights};
-use record::{QueueItem, QueueState};
-use std::path::Path;
+use crate::{Error, Location};
 use tokio::runtime::{Builder, Runtime};
 
 /// An open queue with a runtime of its own.
+///
+/// ```
+/// # let dir = tempfile::tempdir()?;
+/// # let path = dir.path().join("queue.db");
+/// let queue = queue::blocking::Queue::init(&path.as_path().into())?;
+/// let counts = queue.run(async |queue| queue.counts().await)?;
+/// assert!(counts.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Queue {
     queue: crate::Queue,
@@ -17,9 +24,9 @@ impl Queue {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn init(path: &Path) -> Result<Self, Error> {
+    pub fn init(location: &Location) -> Result<Self, Error> {
         let runtime = runtime()?;
-        let queue = runtime.block_on(crate::Queue::init(path))?;
+        let queue = runtime.block_on(crate::Queue::init(location))?;
         Ok(Self { queue, runtime })
     }
 
@@ -27,57 +34,26 @@ impl Queue {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    pub fn open(location: &Location) -> Result<Self, Error> {
         let runtime = runtime()?;
-        let queue = runtime.block_on(crate::Queue::open(path))?;
+        let queue = runtime.block_on(crate::Queue::open(location))?;
         Ok(Self { queue, runtime })
     }
 
-    /// See [`crate::Queue::enqueue`].
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn enqueue(&self, items: &[QueueItem], now: f64) -> Result<Enqueued, Error> {
-        self.runtime.block_on(self.queue.enqueue(items, now))
-    }
-
-    /// See [`crate::Queue::next`].
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn next(&self, weights: &Weights, now: f64) -> Result<Option<Row>, Error> {
-        self.runtime.block_on(self.queue.next(weights, now))
-    }
-
-    /// See [`crate::Queue::list`].
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn list(&self, limit: usize) -> Result<Vec<Row>, Error> {
-        self.runtime.block_on(self.queue.list(limit))
-    }
-
-    /// See [`crate::Queue::counts`].
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn counts(&self) -> Result<Vec<(QueueState, usize)>, Error> {
-        self.runtime.block_on(self.queue.counts())
-    }
-
-    #[cfg(test)]
-    pub(crate) fn run(&self, sql: &'static str) {
-        self.runtime.block_on(sqlx::raw_sql(sql).execute(&self.queue.pool)).unwrap();
+    /// Waits for what is done with the queue.
+    pub fn run<T>(&self, work: impl AsyncFnOnce(&crate::Queue) -> T) -> T {
+        self.runtime.block_on(work(&self.queue))
     }
 }
 
 impl Drop for Queue {
-    /// Waits until the file is closed, so that it can be moved or removed at once.
+    /// Waits until the database is closed, so that a file can be moved or removed at once.
     fn drop(&mut self) {
-        self.runtime.block_on(self.queue.pool.close());
+        self.runtime.block_on(self.queue.clone().close());
     }
 }
 
 fn runtime() -> Result<Runtime, Error> {
-    Ok(Builder::new_current_thread().enable_time().build()?)
+    // PostgreSQL needs sockets.
+    Ok(Builder::new_current_thread().enable_all().build()?)
 }

@@ -1,213 +1,257 @@
-//! The durable queue of accepted fixes: one SQLite file.
+//! The durable queue of accepted fixes, in an SQLite file or a PostgreSQL database.
 //!
-//! Enqueueing is idempotent: an item that is known, by the fingerprint of its finding, keeps its
-//! state and its age. Writers in other threads and processes wait for each other. The clock is the
-//! caller's; times are Unix seconds.
+//! **The way of an item.** A worker claims it under a lease, and says how it ended. What is in the
+//! queue once leaves it only by [`Queue::purge`]; every change of state is in the [`Queue::journal`],
+//! written by the same transaction.
+//!
+//! ```text
+//!  enqueue ─▶ queued ─claim─▶ leased ─complete─▶ verified ─approve─▶ approved ─claim─▶ applying
+//!               ▲               │                                        ▲               │
+//!               │    ┌──────────┴─ fail, stale, release ─┐   ┌───────────┴───────────────┤
+//!               │    ▼                                   ▼   │                       complete
+//!               ├─ failed (sleeps; dead when no attempt is left)                         ▼
+//!               └─ stale (waits for a new patch)                                      applied
+//! ```
+//!
+//! A lease that runs out puts its item back, with the attempt counted. A person may `reject` what no
+//! worker holds, which makes it dead, and `requeue` what is failed, stale or dead.
+//!
+//! **Adding** is idempotent: an item that is known, by the fingerprint of its finding, keeps its
+//! state and its age; a stale one takes the new patch.
+//!
+//! **The order.** An item's index is its risk times the weight of its class, successes per second. A
+//! stage hands out
+//!
+//! 1. items with a known exploited vulnerability before all others: they are a lane of their own;
+//! 2. at every second turn of a lane the overdue item with the earliest due date, if there is one;
+//!    the due date is the deadline, or the time it came in plus the longest wait (seven days, see
+//!    [`Queue::set_max_wait`]), whichever is earlier;
+//! 3. otherwise the item with the highest index; of equals the one with the higher risk, then the
+//!    one that came in first.
+//!
+//! So an overdue item starts after at most 2·(D+1) turns of its lane, D being the overdue items that
+//! are due before it. A turn is an item handed out; on PostgreSQL one that was rolled back, or found
+//! nothing, counts as well, and a crash of the server may skip some. There, an item whose claim was
+//! rolled back may be passed over for up to a second; other than that the order is exact, whatever
+//! was added, approved or learnt meanwhile.
+//!
+//! **Fencing.** Each lease of an item has a higher token. A worker whose lease was taken away gets
+//! [`Error::Fenced`] and changes nothing. A lease that ran out can still be completed until a claim
+//! of anybody ends it, which is looked for at most once a second.
+//!
+//! **The clock** is this machine's with SQLite, and the server's with PostgreSQL, so that machines
+//! need not agree; [`Queue::at`] sets another. Times are Unix seconds. When a clock goes back by more
+//! than [`CLOCK_SLACK`], leases and sleeps that began after it count as over: no item is kept for
+//! longer than its lease and that slack. A worker that is still at it notices by its token.
 //!
 //! ```
-//! use queue::blocking::Queue;
+//! use queue::{Queue, Stage};
 //!
 //! # let dir = tempfile::tempdir()?;
-//! let queue = Queue::init(&dir.path().join("queue.db"))?;
-//! let enqueued = queue.enqueue(&[], 1_800_000_000.0)?;
-//! assert_eq!((enqueued.new, enqueued.known), (0, 0));
-//! assert!(queue.next(&queue::Weights::default(), 1_800_000_000.0)?.is_none());
+//! # let path = dir.path().join("queue.db");
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # runtime.block_on(async {
+//! let queue = Queue::init(&path.as_path().into()).await?;
+//! let enqueued = queue.enqueue(&[]).await?;
+//! assert_eq!((enqueued.new, enqueued.known, enqueued.renewed), (0, 0, 0));
+//! assert!(queue.next(Stage::Verify).await?.is_none());
+//! # Ok::<(), queue::Error>(())
+//! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod backoff;
+mod backup;
 pub mod blocking;
+mod claim;
+mod enqueue;
 mod error;
+mod learn;
+mod location;
+mod manage;
+mod order;
+mod read;
+mod report;
 mod row;
+mod settle;
 mod setup;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod transition;
 
+pub use backoff::{BACKOFF_BASE, BACKOFF_CAP};
+pub use claim::{CLOCK_SLACK, Claim, Claimed, LONGEST_LEASE};
+pub use enqueue::Enqueued;
 pub use error::Error;
+pub use learn::Learnt;
+pub use location::Location;
+pub use manage::{Decided, Which};
+pub use read::{Entry, Filter, Weights};
+pub use report::{Happened, Report, StateReport, StuckLease};
 pub use row::{Row, Work};
+pub use settle::{Completed, Failure, Retry};
 
-use record::{QueueItem, QueueState};
-use row::Columns;
-use sqlx::SqlitePool;
-use std::path::{Path, PathBuf};
+use order::Order;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+use store::{Record, Store, Transaction, Value};
 
-/// An open queue.
+/// An open queue. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    pool: SqlitePool,
-    path: PathBuf,
+    store: Store,
+    location: Location,
+    fixed: Option<f64>,
+    shared: Arc<Shared>,
 }
 
-/// What [`Queue::enqueue`] did.
+/// What is known of the database and may be forgotten at any time.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The best items of either stage.
+    orders: Mutex<[Option<Order>; 2]>,
+    swept: Mutex<Option<Instant>>,
+}
+
+/// What a worker does with an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Enqueued {
-    /// Items that the queue did not know.
-    pub new: usize,
-    /// Items that it knew, or that came twice; nothing of them changed.
-    pub known: usize,
+pub enum Stage {
+    /// Judge it against the source as it is now: from queued to verified.
+    Verify,
+    /// Put it in place: from approved to applied.
+    Apply,
 }
 
-/// How much waiting and exploitation weigh against risk per second; see the scheduler.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
-    /// Index points for every hour waited.
-    pub alpha: f64,
-    /// Index points for a known exploited vulnerability.
-    pub kev_weight: f64,
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self { alpha: 1.0, kev_weight: 1.0 }
-    }
-}
-
-/// One statement, so that it is one transaction and one parse however many items there are.
-const ENQUEUE: &str = "
-    INSERT INTO items (id, policy_id, state, enqueued_at, last_update, risk, probability,
-                       expected_time, kev, manifest_path, object, patch)
-    SELECT value ->> 'id', value ->> 'policy_id', value ->> 'state', ?2, ?2,
-           value ->> 'risk', value ->> 'probability', value ->> 'expected_time',
-           value ->> 'kev', value ->> 'manifest_path', value -> 'object', value -> 'patch'
-    FROM json_each(?1)
-    WHERE true
-    ON CONFLICT (id) DO NOTHING";
-
-const NEXT: &str = "
-    SELECT id, policy_id, state, attempts, max_attempts, enqueued_at, last_update, risk,
-           probability, expected_time, kev, manifest_path, object, patch
-    FROM items
-    WHERE state = 'queued'
-    ORDER BY risk * probability / max(expected_time, 1e-6)
-           + ?1 * max(?3 - enqueued_at, 0.0) / 3600.0
-           + iif(kev, ?2, 0.0) DESC, rowid
-    LIMIT 1";
-
-const LIST: &str = "
-    SELECT id, policy_id, state, attempts, max_attempts, enqueued_at, last_update, risk,
-           probability, expected_time, kev, manifest_path, object, patch
-    FROM items
-    ORDER BY rowid
-    LIMIT ?1";
-
-const COUNTS: &str = "SELECT state, count(*) FROM items GROUP BY state ORDER BY state";
-
-impl Queue {
-    /// Opens the queue at `path`, creating the file when there is none. A file of the reference
-    /// system becomes a queue of this version and keeps its rows.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn init(path: &Path) -> Result<Self, Error> {
-        Self::connect(path, true).await
-    }
-
-    /// Like [`Queue::init`], but the file must be there.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn open(path: &Path) -> Result<Self, Error> {
-        Self::connect(path, false).await
-    }
-
-    async fn connect(path: &Path, create: bool) -> Result<Self, Error> {
-        let pool = setup::connect(path, create).await?;
-        Ok(Self { pool, path: path.to_owned() })
-    }
-
-    /// Adds the items that are not known yet, all or none of them. `now` becomes their age.
-    ///
-    /// # Errors
-    /// When a number of an item is negative or none, or the file cannot be written.
-    pub async fn enqueue(&self, items: &[QueueItem], now: f64) -> Result<Enqueued, Error> {
-        check_number("now", now)?;
-        items.iter().try_for_each(check_item)?;
-        let json = serde_json::to_string(items).map_err(|source| Error::Row {
-            path: self.path.clone(),
-            id: String::new(),
-            source,
-        })?;
-        let done = sqlx::query(ENQUEUE)
-            .bind(json)
-            .bind(now)
-            .execute(&self.pool)
-            .await
-            .map_err(|error| Error::database(&self.path, error))?;
-        let new = usize::try_from(done.rows_affected()).unwrap_or(items.len());
-        Ok(Enqueued { new, known: items.len().saturating_sub(new) })
-    }
-
-    /// The queued item with the highest index at `now`; of equals the one that came first.
-    /// Nothing changes.
-    ///
-    /// # Errors
-    /// When a weight or the time is negative or none, or the file cannot be read.
-    pub async fn next(&self, weights: &Weights, now: f64) -> Result<Option<Row>, Error> {
-        check_number("alpha", weights.alpha)?;
-        check_number("kev_weight", weights.kev_weight)?;
-        check_number("now", now)?;
-        let columns: Option<Columns> = sqlx::query_as(NEXT)
-            .bind(weights.alpha)
-            .bind(weights.kev_weight)
-            .bind(now)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(|error| Error::database(&self.path, error))?;
-        columns.map(|columns| Row::read(&self.path, columns)).transpose()
-    }
-
-    /// At most `limit` items, oldest first.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn list(&self, limit: usize) -> Result<Vec<Row>, Error> {
-        let columns: Vec<Columns> = sqlx::query_as(LIST)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| Error::database(&self.path, error))?;
-        columns.into_iter().map(|columns| Row::read(&self.path, columns)).collect()
-    }
-
-    /// How many items are in each state; states without an item are left out.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub async fn counts(&self) -> Result<Vec<(QueueState, usize)>, Error> {
-        let counts: Vec<(String, i64)> = sqlx::query_as(COUNTS)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| Error::database(&self.path, error))?;
-        counts
-            .into_iter()
-            .map(|(state, count)| {
-                let state = row::state(&self.path, "", &state)?;
-                Ok((state, usize::try_from(count).unwrap_or(0)))
-            })
-            .collect()
-    }
-
-    /// Closes the file. Dropping the queue does so too, but later.
-    pub async fn close(self) {
-        self.pool.close().await;
-    }
-}
-
-fn check_item(item: &QueueItem) -> Result<(), Error> {
-    let numbers = [
-        ("risk", item.risk),
-        ("probability", item.probability),
-        ("expected_time", item.expected_time),
-    ];
-    for (field, value) in numbers {
-        if !in_range(value) {
-            return Err(Error::Item { id: item.id.clone(), field, value });
+impl Stage {
+    /// The lane without known exploited vulnerabilities; those with one are in the next.
+    fn lane(self) -> i64 {
+        match self {
+            Self::Verify => 0,
+            Self::Apply => 2,
         }
     }
-    Ok(())
+
+    fn index(self) -> usize {
+        match self {
+            Self::Verify => 0,
+            Self::Apply => 1,
+        }
+    }
 }
 
-fn check_number(name: &'static str, value: f64) -> Result<(), Error> {
-    if in_range(value) { Ok(()) } else { Err(Error::Number { name, value }) }
-}
+impl Queue {
+    /// Opens the queue, creating it when there is none: the file, or the tables in a database that
+    /// exists. A file of the reference system becomes a queue of this version and keeps its rows.
+    /// A PostgreSQL server that is starting is waited for, 15 s at most.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn init(location: &Location) -> Result<Self, Error> {
+        Self::connect(location, true).await
+    }
 
-fn in_range(value: f64) -> bool {
-    value.is_finite() && value >= 0.0
+    /// Like [`Queue::init`], but the queue must be there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open(location: &Location) -> Result<Self, Error> {
+        Self::connect(location, false).await
+    }
+
+    async fn connect(location: &Location, create: bool) -> Result<Self, Error> {
+        let store = setup::connect(location, create).await?;
+        Ok(Self { store, location: location.clone(), fixed: None, shared: Arc::default() })
+    }
+
+    /// The same queue with another clock: whatever it does happens at `now`, Unix seconds.
+    ///
+    /// # Errors
+    /// When `now` is no number of 0 or more.
+    pub fn at(&self, now: f64) -> Result<Self, Error> {
+        if !(now.is_finite() && now >= 0.0) {
+            let expected = "a number of 0 or more";
+            return Err(Error::Number { name: "now", value: now, expected });
+        }
+        Ok(Self { fixed: Some(now), ..self.clone() })
+    }
+
+    /// Where it is.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Closes the queue and all its clones. Dropping them does so too, but later.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    async fn begin(&self) -> Result<Transaction, Error> {
+        self.store.begin().await.map_err(|error| Error::database(&self.location, error, false))
+    }
+
+    async fn begin_reading(&self) -> Result<Transaction, Error> {
+        let begun = self.store.begin_reading().await;
+        begun.map_err(|error| Error::database(&self.location, error, false))
+    }
+
+    async fn commit(&self, transaction: Transaction) -> Result<(), Error> {
+        let committed = transaction.commit().await;
+        committed.map_err(|error| Error::database(&self.location, error, true))
+    }
+
+    /// How many rows a statement of a transaction changed.
+    async fn run(
+        &self,
+        transaction: &mut Transaction,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<usize, Error> {
+        let changed = transaction.run(sql, values).await;
+        let changed = changed.map_err(|error| Error::database(&self.location, error, false))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    async fn rows<T: Record>(
+        &self,
+        transaction: &mut Transaction,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> Result<Vec<T>, Error> {
+        let rows = transaction.rows(sql, values).await;
+        rows.map_err(|error| Error::database(&self.location, error, false))
+    }
+
+    /// A statement that is a transaction of its own.
+    async fn single<T: Record>(&self, sql: &str, values: &[Value<'_>]) -> Result<Vec<T>, Error> {
+        let rows = self.store.rows(sql, values).await;
+        rows.map_err(|error| Error::database(&self.location, error, true))
+    }
+
+    /// The time of a transaction, Unix seconds.
+    async fn now(&self, transaction: &mut Transaction) -> Result<f64, Error> {
+        match (self.fixed, self.store.is_postgres()) {
+            (Some(now), _) => Ok(now),
+            (None, false) => Ok(store::system()),
+            (None, true) => {
+                let sql = "SELECT extract(epoch FROM clock_timestamp())::float8";
+                let now: Vec<(f64,)> = self.rows(transaction, sql, &[]).await?;
+                Ok(now.first().map_or(0.0, |(now,)| *now))
+            }
+        }
+    }
+
+    /// Tells claimers that what they know of the order is old. Last in a transaction, because the
+    /// row is locked until its end.
+    async fn bump(&self, transaction: &mut Transaction, stages: &[Stage]) -> Result<(), Error> {
+        if !self.store.is_postgres() {
+            // Nobody else can be ranking while this transaction writes.
+            return Ok(());
+        }
+        for stage in stages {
+            let sql = "UPDATE generations SET n = n + 1 WHERE stage = $1";
+            self.run(transaction, sql, &[Value::Int(stage.lane())]).await?;
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,16 @@
 //! `queue`: the durable list of accepted fixes.
 
+mod look;
+mod manage;
+mod report;
+mod work;
+
 use crate::End;
-use crate::args::{Enqueue, Next, Queue, QueueFile};
+use crate::args::queue::{Enqueue, Init, Next, Place, Queue};
 use crate::session::read_text;
 use anyhow::Context as _;
-use queue::Weights;
 use queue::blocking::Queue as Store;
+use queue::{Location, Stage, Weights};
 use record::{Detection, Patch, QueueItem, QueueState, RiskScore, Verdict, read_records};
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -15,14 +20,56 @@ use std::time::SystemTime;
 /// Runs the command.
 pub(crate) fn run(command: &Queue) -> anyhow::Result<End> {
     match command {
-        Queue::Init(args) => {
-            Store::init(&args.db)?;
-            Ok(End::Clean)
-        }
+        Queue::Init(args) => init(args),
         Queue::Enqueue(args) => enqueue(args),
         Queue::Next(args) => next(args),
-        Queue::List(args) => list(args),
+        Queue::Claim(args) => work::claim(args),
+        Queue::Heartbeat(args) => work::heartbeat(args),
+        Queue::Complete(args) => work::complete(args),
+        Queue::Fail(args) => work::fail(args),
+        Queue::Stale(args) => work::stale(args),
+        Queue::Release(args) => work::release(args),
+        Queue::Approve(args) => manage::approve(args),
+        Queue::Reject(args) => manage::reject(args),
+        Queue::Requeue(args) => manage::requeue(args),
+        Queue::Purge(args) => manage::purge(args),
+        Queue::Backup(args) => manage::backup(args),
+        Queue::List(args) => look::list(args),
+        Queue::Show(args) => look::show(args),
+        Queue::Watch(args) => report::watch(args),
+        Queue::Report(args) => report::report(args),
     }
+}
+
+/// Where the arguments or the environment say that the queue is.
+fn location(place: &Place) -> anyhow::Result<Location> {
+    match (&place.db, &place.queue) {
+        (Some(path), _) => Ok(Location::from(path.as_path())),
+        (None, Some(text)) => Ok(text.parse()?),
+        (None, None) => {
+            anyhow::bail!("which queue? give --queue FILE or URL, or set K8S_AUTO_FIX_QUEUE")
+        }
+    }
+}
+
+fn open(place: &Place) -> anyhow::Result<Store> {
+    Ok(Store::open(&location(place)?)?)
+}
+
+fn print(line: &serde_json::Value) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}
+
+fn init(args: &Init) -> anyhow::Result<End> {
+    let store = Store::init(&location(&args.place)?)?;
+    if let Some(seconds) = args.max_wait {
+        store.run(async |store| store.set_max_wait(seconds).await)?;
+    }
+    if let Some(file) = &args.import {
+        let done = store.run(async |store| store.import(file).await)?;
+        print(&serde_json::json!({"new": done.new, "known": done.known}))?;
+    }
+    Ok(End::Clean)
 }
 
 fn enqueue(args: &Enqueue) -> anyhow::Result<End> {
@@ -31,11 +78,16 @@ fn enqueue(args: &Enqueue) -> anyhow::Result<End> {
     let patches: Vec<Patch> = records(&args.patches)?;
     let scores = scores(args.risk.as_deref(), &detections)?;
     let (items, left_out) = items(&verdicts, &detections, &patches, &scores);
-    let added = Store::open(&args.file.db)?.enqueue(&items, now())?;
+    let store = open(&args.place)?;
+    let added = store.run(async |queue| queue.enqueue(&items).await)?;
     for reason in &left_out {
         writeln!(std::io::stderr(), "error: {}; it is not queued", review::escape(reason))?;
     }
-    writeln!(std::io::stdout(), "{}", serde_json::json!({"new": added.new, "known": added.known}))?;
+    writeln!(
+        std::io::stdout(),
+        "{}",
+        serde_json::json!({"new": added.new, "known": added.known, "renewed": added.renewed})
+    )?;
     Ok(if left_out.is_empty() { End::Clean } else { End::InputError })
 }
 
@@ -105,26 +157,37 @@ pub(crate) fn items(
 }
 
 fn next(args: &Next) -> anyhow::Result<End> {
-    let weights = Weights { alpha: args.alpha, kev_weight: args.kev_weight };
-    let next = Store::open(&args.file.db)?.next(&weights, now())?;
-    let mut out = std::io::stdout().lock();
+    let store = open(&args.place)?;
+    let next = if args.alpha.is_some() || args.kev_weight.is_some() {
+        let usual = Weights::default();
+        let weights = Weights {
+            alpha: args.alpha.unwrap_or(usual.alpha),
+            kev_weight: args.kev_weight.unwrap_or(usual.kev_weight),
+        };
+        store.run(async |store| store.next_by(&weights).await)?
+    } else {
+        let stage = stage(&args.stage);
+        store.run(async |store| store.next(stage).await)?
+    };
     match next {
-        Some(row) => writeln!(out, "{}", json(&row))?,
-        None => writeln!(out, "Queue empty")?,
+        Some(row) => print(&json(&row))?,
+        None => writeln!(std::io::stdout(), "Queue empty")?,
     }
     Ok(End::Clean)
 }
 
-fn list(args: &QueueFile) -> anyhow::Result<End> {
-    let mut out = std::io::stdout().lock();
-    for row in Store::open(&args.db)?.list(usize::MAX)? {
-        writeln!(out, "{}", json(&row))?;
-    }
-    Ok(End::Clean)
+/// The arguments allow no third.
+fn stage(name: &str) -> Stage {
+    if name == "apply" { Stage::Apply } else { Stage::Verify }
+}
+
+fn state(name: &str) -> Option<QueueState> {
+    QueueState::ALL.into_iter().find(|state| state.as_str() == name)
 }
 
 /// The fields that the reference prints, then ours.
 fn json(row: &queue::Row) -> serde_json::Value {
+    let work = row.work.as_ref();
     serde_json::json!({
         "id": row.id,
         "policy_id": row.policy_id,
@@ -134,8 +197,21 @@ fn json(row: &queue::Row) -> serde_json::Value {
         "kev": row.kev,
         "state": row.state,
         "wait_hours": row.wait_hours(now()),
-        "manifest_path": row.work.as_ref().map(|work| &work.manifest_path),
-        "patch": row.work.as_ref().map(|work| &work.patch),
+        "manifest_path": work.map(|work| &work.manifest_path),
+        "patch": work.map(|work| &work.patch),
+        "object": work.map(|work| &work.object),
+        "rule": row.rule,
+        "proposer": row.proposer,
+        "attempts": row.attempts,
+        "max_attempts": row.max_attempts,
+        "enqueued_at": row.enqueued_at,
+        "last_update": row.last_update,
+        "due_at": row.due_at,
+        "deadline": row.deadline,
+        "until": row.until,
+        "who": row.who,
+        "reason": row.reason,
+        "inverse": work.and_then(|work| work.inverse.as_ref()),
     })
 }
 

@@ -125,8 +125,7 @@ fn prove_and_write(
 ) -> anyhow::Result<(Written, Tally)> {
     let objects = judge.corpus.len();
     let mut files = Files::create(&args.out, who.model().is_some())?;
-    let queue = queue::blocking::Queue::init(&args.out.join("queue.db"))?;
-    let now = super::queue::now();
+    let queue = queue::blocking::Queue::init(&args.out.join("queue.db").as_path().into())?;
     let mut tally = sieve.tally();
     let bar = session.progress("proving", objects);
     let cannot_write = || format!("cannot write the records into {}", args.out.display());
@@ -138,9 +137,7 @@ fn prove_and_write(
                 let fails = |detection: &Detection| {
                     detection.severity.is_some_and(|severity| counting.fails(severity))
                 };
-                written
-                    .take(&records, fails, &mut files, &queue, now)
-                    .with_context(cannot_write)?;
+                written.take(&records, fails, &mut files, &queue).with_context(cannot_write)?;
             }
             files.finish()?;
             Ok(written)
@@ -170,7 +167,6 @@ impl Written {
         fails: impl Fn(&Detection) -> bool,
         files: &mut Files,
         queue: &queue::blocking::Queue,
-        now: f64,
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes, scores, .. } = records;
         files.write(records)?;
@@ -186,7 +182,7 @@ impl Written {
         let proposer = |id: &str| proposers.get(id).copied().filter(|_| accepted.contains(id));
         self.accepted.extend(schedule::candidates(detections, scores, proposer));
         let (items, _) = items(verdicts, detections, patches, scores);
-        queue.enqueue(&items, now)?;
+        queue.run(async |queue| queue.enqueue(&items).await)?;
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ mod evidence;
 mod fix;
 mod kube_linter;
 mod models;
+mod queue;
 mod real_input;
 mod reference;
 mod risk;

@@ -105,7 +105,8 @@ fn judge_records(folder: &Folder) {
     let scheduled: BTreeSet<String> =
         folder.records("out/schedule.jsonl").iter().map(|entry| id(entry).to_owned()).collect();
     assert!(scheduled.iter().map(String::as_str).eq(accepted.iter().copied()));
-    let queued = folder.run(&["queue", "list", "--db", "out/queue.db"]).ended(0).out;
+    let args = ["queue", "list", "--db", "out/queue.db", "--output-format", "json"];
+    let queued = folder.run(&args).ended(0).out;
     assert_eq!(queued.lines().count(), accepted.len(), "every accepted fix is queued");
 }
 

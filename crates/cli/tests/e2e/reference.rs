@@ -85,7 +85,8 @@ fn the_stages_take_the_references_detections() {
         for field in ["id", "policy_id", "risk", "p", "Et", "kev"] {
             assert!(!next[field].is_null(), "{field}: {next}");
         }
-        let list = folder.run(&["queue", "list", "--db", "q.db"]).ended(0).out;
+        let args = ["queue", "list", "--db", "q.db", "--output-format", "json"];
+        let list = folder.run(&args).ended(0).out;
         assert_eq!(list.lines().count(), verdicts.len(), "{embedded}");
     }
 }
