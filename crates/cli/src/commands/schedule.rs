@@ -193,3 +193,14 @@ fn explanation(entries: &[ScheduleEntry], candidates: &[Candidate]) -> String {
     ];
     table(&heading, &rows)
 }
+
+/// The weights of classes by what their attempts taught; what queues order by.
+pub(crate) fn weigh(classes: &[ClassStatistics]) -> Vec<f64> {
+    let mut learner = Learner::default();
+    for class in classes {
+        learner.add_statistics(class, PRIOR);
+    }
+    let mut random = scheduler::learn::seeded(0);
+    let weight = |estimate: &Estimate| estimate.explored(Explore::Ucb, &mut random);
+    learner.estimates().iter().map(weight).collect()
+}

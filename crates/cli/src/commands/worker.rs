@@ -1,0 +1,255 @@
+//! `worker`: judges claimed items against the source as it is now.
+
+use crate::End;
+use crate::args::Common;
+use crate::args::worker::{Approving, Worker};
+use crate::commands::queue::{location, now};
+use crate::commands::schedule;
+use crate::server::Connected;
+use crate::session::{Proving, Session};
+use crate::write;
+use anyhow::Context as _;
+use queue::blocking::Queue as Store;
+use queue::{Claim, Claimed, Completed, Failure, Retry, Stage, Which};
+use record::{Applicability, QueueState};
+use scheduler::simulate::Observation;
+use scheduler::window::Windows;
+use serde::Serialize;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+mod judge;
+mod probe;
+mod stop;
+
+use judge::{Attempt, Judged};
+use probe::Pulse;
+use stop::Stop;
+
+/// Runs the command until there is nothing to do, with --drain, or until it is told to stop.
+pub(crate) fn run(common: &Common, args: &Worker) -> anyhow::Result<End> {
+    anyhow::ensure!(args.interval > 0.0, "--interval must be more than 0");
+    anyhow::ensure!(args.root.is_dir(), "--root {}: there is no such folder", args.root.display());
+    let session = Session::new(common, &args.selecting)?;
+    let windows = schedule::windows(&session.config.scheduling)?;
+    let location = location(&args.place)?;
+    let store = Store::open(&location)?;
+    let pulse = Arc::new(Pulse::new(args.lease));
+    if let Some(address) = args.listen {
+        probe::serve(address, &location, Arc::clone(&pulse))?;
+    }
+    let corpus = session.corpus(&[]);
+    let server = Connected::new(&args.server, &session, &corpus, common)?;
+    let name = args.name.clone().unwrap_or_else(name);
+    let worker = Working { args, session, windows, store, server, name, stop: Stop::new()?, pulse };
+    worker.work()
+}
+
+/// The host and the process: different for all that work at the same time.
+fn name() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}/{}", std::process::id())
+}
+
+struct Working<'a> {
+    args: &'a Worker,
+    session: Session,
+    windows: Windows,
+    store: Store,
+    server: Option<Connected>,
+    name: String,
+    stop: Stop,
+    pulse: Arc<Pulse>,
+}
+
+/// What became of an item, as a line on stdout.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    state: QueueState,
+    seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl Working<'_> {
+    fn work(&self) -> anyhow::Result<End> {
+        let claim = Claim {
+            worker: self.name.clone(),
+            stage: Stage::Verify,
+            lease_seconds: self.args.lease,
+            limit: self.args.batch,
+        };
+        let mut all_verified = true;
+        while !self.stop.is_asked() {
+            self.pulse.beat();
+            let claimed = self.store.run(async |store| store.claim(&claim).await)?;
+            if claimed.is_empty() {
+                if self.args.drain {
+                    break;
+                }
+                self.stop.wait(Duration::from_secs_f64(self.args.interval));
+                continue;
+            }
+            all_verified &= self.batch(claimed)?;
+            self.store.run(async |store| store.learn(schedule::weigh).await)?;
+        }
+        Ok(if all_verified { End::Clean } else { End::Findings })
+    }
+
+    /// Judges some items; whether all are verified.
+    fn batch(&self, claimed: Vec<Claimed>) -> anyhow::Result<bool> {
+        let (ready, closed): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|one| self.opens(one) <= now());
+        for one in &closed {
+            self.put_off(one)?;
+        }
+        let attempts = self.while_held(&ready, || self.judge(&ready))?;
+        let mut all_verified = true;
+        for (one, attempt) in ready.iter().zip(&attempts) {
+            all_verified &= self.settle(one, attempt)?;
+        }
+        self.keep(&ready, &attempts)?;
+        Ok(all_verified)
+    }
+
+    /// When the item may be worked on, Unix seconds.
+    fn opens(&self, one: &Claimed) -> f64 {
+        let namespace = one.item.object.namespace.as_deref().unwrap_or_default();
+        self.windows.opens(namespace, one.item.kev, now())
+    }
+
+    fn put_off(&self, one: &Claimed) -> anyhow::Result<()> {
+        let opens = self.opens(one);
+        let reason = Some("its change window is closed");
+        let given_back =
+            self.store.run(async |store| store.release(&one.item.id, one.token, Some(opens), reason).await);
+        self.report(one, given_back, 0.0, reason).map(|_| ())
+    }
+
+    /// Does something, and prolongs the leases of the items meanwhile.
+    fn while_held<T: Send>(
+        &self,
+        held: &[Claimed],
+        work: impl FnOnce() -> anyhow::Result<T> + Send,
+    ) -> anyhow::Result<T> {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        let pause = Duration::from_secs_f64(self.args.lease / 3.0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                while is_done.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+                {
+                    self.prolong(held);
+                }
+            });
+            let result = work();
+            drop(done);
+            result
+        })
+    }
+
+    /// An item that cannot be prolonged is refused when it is settled, which is said then.
+    fn prolong(&self, held: &[Claimed]) {
+        self.pulse.beat();
+        for one in held {
+            let _ = self.store.run(async |store| {
+                store.heartbeat(&one.item.id, one.token, self.args.lease).await
+            });
+        }
+    }
+
+    fn judge(&self, ready: &[Claimed]) -> anyhow::Result<Vec<Attempt>> {
+        let items: Vec<_> = ready.iter().map(|one| &one.item).collect();
+        let begin = Instant::now();
+        let sources = judge::sources(&items, &self.args.root, &self.session);
+        let corpus = self.session.corpus(&sources.inputs.files);
+        let gates = self.args.server.gates();
+        let proving = Proving::new(&self.session, &corpus, gates, false, self.server.as_ref())?;
+        let judge = proving.judge(&self.session, &corpus);
+        let share = begin.elapsed() / u32::try_from(items.len().max(1)).unwrap_or(u32::MAX);
+        Ok(judge::all(&items, &sources, &judge, &self.session, share))
+    }
+
+    /// Writes down how an attempt ended; whether it is verified.
+    fn settle(&self, one: &Claimed, attempt: &Attempt) -> anyhow::Result<bool> {
+        let (id, token) = (one.item.id.as_str(), one.token);
+        let seconds = attempt.seconds;
+        let settled = match &attempt.judged {
+            Judged::Verified => self.store.run(async |store| {
+                let completed = Completed { seconds: Some(seconds), ..Completed::default() };
+                store.complete(id, token, &completed).await
+            }),
+            Judged::Stale(reason) => {
+                self.store.run(async |store| store.stale(id, token, reason).await)
+            }
+            Judged::Failed { class, reason } => self.store.run(async |store| {
+                let (class, reason) = ((*class).to_owned(), reason.clone());
+                let failure =
+                    Failure { reason, class, seconds: Some(seconds), retry: Retry::Later };
+                store.fail(id, token, &failure).await
+            }),
+        };
+        let is_verified = settled.as_ref().is_ok_and(|state| *state == QueueState::Verified);
+        let settled = match settled {
+            Ok(QueueState::Verified) if self.approves(one) => self.approve(id),
+            settled => settled,
+        };
+        self.report(one, settled, seconds, attempt.judged.reason())?;
+        Ok(is_verified)
+    }
+
+    fn approves(&self, one: &Claimed) -> bool {
+        self.args.approve == Approving::Safe
+            && one.item.applicability == Some(Applicability::Safe)
+    }
+
+    fn approve(&self, id: &str) -> Result<QueueState, queue::Error> {
+        let ids = [id.to_owned()];
+        self.store.run(async |store| store.approve(Which::Ids(&ids), &self.name).await)?;
+        Ok(QueueState::Approved)
+    }
+
+    /// A lease that was lost costs nothing but the work: somebody else has the item.
+    fn report(
+        &self,
+        one: &Claimed,
+        settled: Result<QueueState, queue::Error>,
+        seconds: f64,
+        reason: Option<&str>,
+    ) -> anyhow::Result<()> {
+        match settled {
+            Ok(state) => {
+                let line = Line { id: &one.item.id, state, seconds, reason };
+                let line = serde_json::to_string(&line)?;
+                writeln!(std::io::stdout(), "{line}")?;
+            }
+            Err(error @ queue::Error::Fenced { .. }) => {
+                writeln!(std::io::stderr(), "warning: {error}")?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// Adds the attempts to the file that they are drawn from in simulations.
+    fn keep(&self, ready: &[Claimed], attempts: &[Attempt]) -> anyhow::Result<()> {
+        let Some(path) = &self.args.attempts_out else { return Ok(()) };
+        let mut lines = Vec::new();
+        for (one, attempt) in ready.iter().zip(attempts) {
+            let success = match attempt.judged {
+                Judged::Verified => true,
+                Judged::Failed { .. } => false,
+                // Says nothing of the fix.
+                Judged::Stale(_) => continue,
+            };
+            let (class, risk) = (one.item.class(), one.item.risk);
+            serde_json::to_writer(
+                &mut lines,
+                &Observation { class, risk, seconds: attempt.seconds, success },
+            )?;
+            lines.push(b'\n');
+        }
+        write::append(path, &lines).with_context(|| format!("cannot write {}", path.display()))
+    }
+}
