@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod queue;
+pub(crate) mod worker;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use record::Date;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     /// Stage 6: the durable queue
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Judge the items of a queue again, against the source as it is now
+    Worker(worker::Worker),
     /// Check what the tool needs and finds here
     Doctor(Doctor),
     /// Write a completion script for a shell

@@ -26,6 +26,15 @@ impl Sources {
     /// record stands in.
     pub(crate) fn read(detections: &[Detection], records: &Path, session: &Session) -> Self {
         let folder = records.parent().unwrap_or(Path::new(""));
+        Self::from(detections, &[Path::new(""), folder], session)
+    }
+
+    /// Reads every file that a detection names, below this folder only.
+    pub(crate) fn below(root: &Path, detections: &[Detection], session: &Session) -> Self {
+        Self::from(detections, &[root], session)
+    }
+
+    fn from(detections: &[Detection], folders: &[&Path], session: &Session) -> Self {
         let mut sources =
             Self { inputs: Inputs::default(), files: HashMap::new(), embedded: HashMap::new() };
         for detection in detections {
@@ -33,10 +42,8 @@ impl Sources {
             if sources.files.contains_key(named) {
                 continue;
             }
-            let place = [Path::new(""), folder]
-                .into_iter()
-                .filter(|_| named != "-")
-                .find_map(|base| file_below(base, named));
+            let place =
+                folders.iter().filter(|_| named != "-").find_map(|base| file_below(base, named));
             match (place, &detection.manifest_yaml) {
                 (Some(place), _) => {
                     let read = inputs::read(&[place], &session.limits);
@@ -73,6 +80,16 @@ impl Sources {
                 self.inputs.locations.push(location);
             }
         }
+    }
+
+    /// Why the manifest of a detection cannot be read.
+    pub(crate) fn unreadable(&self, detection: &Detection) -> Option<String> {
+        let path = &detection.manifest_path;
+        let failed = self.inputs.unreadable.iter().find(|unreadable| unreadable.path == *path);
+        let missing = || format!("{path}: there is no such file below --root");
+        let is_missing = self.file_of(detection).is_none();
+        is_missing
+            .then(|| failed.map_or_else(missing, |failed| format!("{path}: {}", failed.reason)))
     }
 
     fn file_of(&self, detection: &Detection) -> Option<usize> {

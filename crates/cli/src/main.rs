@@ -112,6 +112,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Feeds(args) => commands::feeds::run(args, common.quiet),
         Command::Schedule(args) => commands::schedule::run(common, args),
         Command::Queue(args) => commands::queue::run(args),
+        Command::Worker(args) => commands::worker::run(common, args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),
     }

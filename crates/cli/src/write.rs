@@ -81,6 +81,15 @@ pub(crate) fn output(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Adds to the end of a file, which is made when there is none.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(crate) fn append(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = fs::OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(content)
+}
+
 /// A file that is gone again unless it is kept. The umask says who may read it, as with any new
 /// file.
 ///

@@ -10,6 +10,7 @@
 //! rule and proposer. A prior, such as metrics of policies, stands before all of that; how far off
 //! priors are on the whole is learnt too.
 
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Beta, Distribution as _, StandardNormal};
 use record::{Class, ClassStatistics};
@@ -92,6 +93,11 @@ impl Estimate {
         let log_mean = self.log_mean - self.log_mean_variance.sqrt();
         (probability + deviation).min(1.0) / (log_mean + self.log_excess).exp()
     }
+}
+
+/// Randomness for [`Estimate::explored`], the same for the same seed.
+pub fn seeded(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
 }
 
 /// Collects outcomes and says what they teach.
@@ -326,7 +332,6 @@ fn count(attempts: u64) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rand::SeedableRng as _;
 
     const PRIOR: Prior = Prior { probability: 0.9, seconds: 10.0 };
 
@@ -385,7 +390,7 @@ mod tests {
             (learner.class(&class("a", "Pod"), PRIOR), learner.class(&class("b", "Pod"), PRIOR));
         (0..1000).for_each(|_| learner.add(known, true, 1.0));
         let estimates = learner.estimates();
-        let mut random = ChaCha8Rng::seed_from_u64(1);
+        let mut random = seeded(1);
         let gain = |class: usize, random: &mut ChaCha8Rng| {
             estimates[class].explored(Explore::Ucb, random) / estimates[class].weight()
         };

@@ -327,7 +327,7 @@ const STATES: [&str; 9] =
     ["queued", "leased", "verified", "approved", "applying", "applied", "failed", "stale", "dead"];
 
 /// Seconds, or a number with s, m, h or d.
-fn duration(text: &str) -> Result<f64, String> {
+pub(super) fn duration(text: &str) -> Result<f64, String> {
     let (number, unit) = match text.char_indices().next_back() {
         Some((at, 's')) => (&text[..at], 1.0),
         Some((at, 'm')) => (&text[..at], 60.0),

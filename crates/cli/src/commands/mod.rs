@@ -11,6 +11,7 @@ pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod stages;
+pub(crate) mod worker;
 
 use crate::End;
 use crate::args::{Cli, Completions};

@@ -2,7 +2,7 @@
 
 mod look;
 mod manage;
-mod report;
+pub(crate) mod report;
 mod work;
 
 use crate::End;
@@ -42,7 +42,7 @@ pub(crate) fn run(command: &Queue) -> anyhow::Result<End> {
 }
 
 /// Where the arguments or the environment say that the queue is.
-fn location(place: &Place) -> anyhow::Result<Location> {
+pub(crate) fn location(place: &Place) -> anyhow::Result<Location> {
     match (&place.db, &place.queue) {
         (Some(path), _) => Ok(Location::from(path.as_path())),
         (None, Some(text)) => Ok(text.parse()?),

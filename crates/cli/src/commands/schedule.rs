@@ -8,13 +8,16 @@ use crate::config::{Config, Scheduling};
 use crate::table::table;
 use anyhow::Context as _;
 use record::{Class, ClassStatistics, Detection, Patch, RiskScore, ScheduleEntry, Verdict};
-use scheduler::learn::{Explore, Learner, Prior};
+use scheduler::learn::{Estimate, Explore, Learner, Prior, seeded};
 use scheduler::window::Windows;
 use scheduler::{Candidate, LEAD, MAX_WAIT, Order, Settings};
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 
 mod simulate;
+
+/// What is believed of a class before its first attempt: the reference system's constants.
+const PRIOR: Prior = Prior { probability: 0.9, seconds: 10.0 };
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Schedule) -> anyhow::Result<End> {
@@ -126,7 +129,7 @@ fn learner(args: &Ranking) -> anyhow::Result<Learner> {
     let statistics: Vec<ClassStatistics> =
         args.statistics.as_deref().map_or(Ok(Vec::new()), records)?;
     for class in &statistics {
-        learner.add_statistics(class, Prior { probability: 0.9, seconds: 10.0 });
+        learner.add_statistics(class, PRIOR);
     }
     Ok(learner)
 }
@@ -200,7 +203,7 @@ pub(crate) fn weigh(classes: &[ClassStatistics]) -> Vec<f64> {
     for class in classes {
         learner.add_statistics(class, PRIOR);
     }
-    let mut random = scheduler::learn::seeded(0);
+    let mut random = seeded(0);
     let weight = |estimate: &Estimate| estimate.explored(Explore::Ucb, &mut random);
     learner.estimates().iter().map(weight).collect()
 }

@@ -123,8 +123,9 @@ impl Working<'_> {
     fn put_off(&self, one: &Claimed) -> anyhow::Result<()> {
         let opens = self.opens(one);
         let reason = Some("its change window is closed");
-        let given_back =
-            self.store.run(async |store| store.release(&one.item.id, one.token, Some(opens), reason).await);
+        let given_back = self
+            .store
+            .run(async |store| store.release(&one.item.id, one.token, Some(opens), reason).await);
         self.report(one, given_back, 0.0, reason).map(|_| ())
     }
 
@@ -153,9 +154,9 @@ impl Working<'_> {
     fn prolong(&self, held: &[Claimed]) {
         self.pulse.beat();
         for one in held {
-            let _ = self.store.run(async |store| {
-                store.heartbeat(&one.item.id, one.token, self.args.lease).await
-            });
+            let _ = self
+                .store
+                .run(async |store| store.heartbeat(&one.item.id, one.token, self.args.lease).await);
         }
     }
 
@@ -200,8 +201,7 @@ impl Working<'_> {
     }
 
     fn approves(&self, one: &Claimed) -> bool {
-        self.args.approve == Approving::Safe
-            && one.item.applicability == Some(Applicability::Safe)
+        self.args.approve == Approving::Safe && one.item.applicability == Some(Applicability::Safe)
     }
 
     fn approve(&self, id: &str) -> Result<QueueState, queue::Error> {

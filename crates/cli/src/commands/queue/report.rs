@@ -4,11 +4,22 @@ use super::look::{columns, time};
 use super::{open, print};
 use crate::End;
 use crate::args::queue::{Report as Args, Watch};
-use queue::{Happened, Report};
+use queue::{Happened, Location, Report};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
+
+/// The report of a queue as OpenMetrics, for a worker that is asked for it.
+pub(crate) async fn metrics(location: &Location) -> Result<String, queue::Error> {
+    let queue = queue::Queue::open(location).await?;
+    let report = queue.report().await;
+    queue.close().await;
+    Ok(as_metrics(&report?, CLASSES))
+}
+
+/// Classes in the metrics of a worker.
+const CLASSES: usize = 50;
 
 pub(super) fn report(args: &Args) -> anyhow::Result<End> {
     let report = open(&args.place)?.run(async |store| store.report().await)?;

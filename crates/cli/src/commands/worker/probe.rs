@@ -1,6 +1,6 @@
 //! What a supervisor asks a worker: is it alive, can it reach its queue, how is the queue?
 
-use crate::commands::queue::metrics;
+use crate::commands::queue::report::metrics;
 use anyhow::Context as _;
 use axum::Router;
 use axum::extract::State;
@@ -8,6 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use queue::{Location, Queue};
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ pub(super) fn serve(
     let listener = runtime
         .block_on(TcpListener::bind(address))
         .with_context(|| format!("cannot listen on {address}"))?;
-    eprintln_listening(listener.local_addr()?)?;
+    writeln!(std::io::stderr(), "listening on http://{}", listener.local_addr()?)?;
     let probed = Arc::new(Probed { pulse, location: location.clone() });
     let app = Router::new()
         .route("/livez", get(livez))
@@ -60,11 +61,6 @@ pub(super) fn serve(
         .with_state(probed);
     std::thread::spawn(move || runtime.block_on(async { axum::serve(listener, app).await }));
     Ok(())
-}
-
-fn eprintln_listening(address: SocketAddr) -> anyhow::Result<()> {
-    use std::io::Write as _;
-    Ok(writeln!(std::io::stderr(), "listening on http://{address}")?)
 }
 
 async fn livez(State(probed): State<Arc<Probed>>) -> Response {

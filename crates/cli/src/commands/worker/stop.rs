@@ -15,11 +15,12 @@ impl Stop {
         let asked = Arc::new((Mutex::new(false), Condvar::new()));
         let shared = Arc::clone(&asked);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let (mut interrupt, mut terminate) = runtime.block_on(async {
-            let interrupt = signal(SignalKind::interrupt());
-            interrupt.and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
-        })
-        .context("cannot listen for signals")?;
+        let (mut interrupt, mut terminate) = runtime
+            .block_on(async {
+                let interrupt = signal(SignalKind::interrupt());
+                interrupt.and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
+            })
+            .context("cannot listen for signals")?;
         std::thread::spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
