@@ -9,6 +9,7 @@ mod generate;
 mod measure;
 mod page;
 mod parity;
+mod queue;
 mod recorded;
 mod schemas;
 mod server;
@@ -29,6 +30,8 @@ usage: cargo xtask <command>
                         docs/server-measurements.md
   recorded              what the gates say of recorded answers of a model, into
                         docs/recorded-answers.md
+  queue [--full]        workers of the queue that are killed, and how fast it is, into
+                        docs/queue-measurements.md
   evidence [--full]     what evidence of images makes of the fixes, into
                         docs/evidence-measurements.md
   parity [DIR…] [--check]
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, [])) if command == "measure" => measure::run(root),
         Some((command, rest)) if command == "server" => server::run(root, rest),
         Some((command, [])) if command == "recorded" => recorded::run(root),
+        Some((command, rest)) if command == "queue" => queue::run(root, rest),
         Some((command, rest)) if command == "evidence" => evidence::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
