@@ -80,12 +80,32 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields, default)]
 pub(crate) struct Scheduling {
-    /// Hours after which an item is due.
+    /// Hours that an item without a deadline may wait.
     pub(crate) max_wait_hours: Option<f64>,
-    /// Hours before it is due, or before its deadline, from which it counts as due.
+    /// Hours before that end, or before its deadline, from which it is due.
     pub(crate) lead_hours: Option<f64>,
     /// When items may be worked on.
     pub(crate) windows: Vec<Window>,
+}
+
+impl Scheduling {
+    /// The longest wait and the lead, in hours. A lead that is not said is the same part of the wait
+    /// as by default.
+    pub(crate) fn waits(&self, max_wait: Option<f64>, lead: Option<f64>) -> (f64, f64) {
+        let max_wait = max_wait.or(self.max_wait_hours).unwrap_or(scheduler::MAX_WAIT);
+        let usual = max_wait * scheduler::LEAD / scheduler::MAX_WAIT;
+        (max_wait, lead.or(self.lead_hours).unwrap_or(usual))
+    }
+
+    /// The same, when a flag or the configuration says anything of it.
+    pub(crate) fn said_waits(
+        &self,
+        max_wait: Option<f64>,
+        lead: Option<f64>,
+    ) -> Option<(f64, f64)> {
+        let said = max_wait.or(lead).or(self.max_wait_hours).or(self.lead_hours);
+        said.map(|_| self.waits(max_wait, lead))
+    }
 }
 
 /// What one run may ask of a model; without limit where nothing is said.

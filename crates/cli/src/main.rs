@@ -111,7 +111,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Risk(args) => commands::risk::run(common, args),
         Command::Feeds(args) => commands::feeds::run(args, common.quiet),
         Command::Schedule(args) => commands::schedule::run(common, args),
-        Command::Queue(args) => commands::queue::run(args),
+        Command::Queue(args) => commands::queue::run(common, args),
         Command::Worker(args) => commands::worker::run(common, args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),

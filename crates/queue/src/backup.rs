@@ -65,7 +65,8 @@ impl Queue {
             return Err(refused("it is a queue of this program, not of the reference".to_owned()));
         }
         let new = self.write_reference(&rows).await?;
-        Ok(Enqueued { new, known: rows.len().saturating_sub(new), renewed: 0 })
+        let known = rows.len().saturating_sub(new);
+        Ok(Enqueued { new, known, rescored: 0, renewed: 0 })
     }
 
     async fn write_reference(&self, rows: &[Row]) -> Result<usize, Error> {
@@ -104,7 +105,8 @@ const ITEMS: &str = "
                        last_update, due_at, risk, probability, expected_time, kev, event)
     SELECT r.id, r.policy_id, c.id, 'rules', 'queued', r.attempts, r.max_attempts, r.enqueued_at,
            r.enqueued_at,
-           r.enqueued_at + (SELECT value FROM settings WHERE name = 'max_wait'), r.risk,
+           r.enqueued_at + (SELECT value FROM settings WHERE name = 'max_wait')
+           - (SELECT value FROM settings WHERE name = 'lead'), r.risk,
            r.probability, r.expected_time, r.kev, 'enqueue'
     FROM {rows} AS r
     JOIN classes c ON c.rule = r.policy_id AND c.kind = '' AND c.proposer = 'rules'

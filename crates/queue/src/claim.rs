@@ -37,8 +37,8 @@ pub struct Claimed {
     pub max_attempts: i64,
     /// When the item came in, Unix seconds.
     pub enqueued_at: f64,
-    /// It was handed out because it was overdue.
-    pub overdue: bool,
+    /// It was handed out because it was due.
+    pub due: bool,
 }
 
 /// Longest lease, in seconds.
@@ -65,25 +65,25 @@ const LEASE: &str = "
 const TAKE: &str = "
     WITH fresh AS MATERIALIZED (SELECT n FROM generations WHERE stage = {stage} AND n = $5),
     turns AS MATERIALIZED (
-        SELECT count(*) FILTER (WHERE nextval('turns_{lane}') % 2 = 0) AS overdue
+        SELECT count(*) FILTER (WHERE nextval('turns_{lane}') % 2 = 0) AS due
         FROM fresh, generate_series(1, $4)),
-    overdue AS MATERIALIZED (
+    due AS MATERIALIZED (
         SELECT seq FROM items
         WHERE lane = {lane} AND due_at <= {now}
         ORDER BY due_at, seq
-        LIMIT (SELECT overdue FROM turns)
+        LIMIT (SELECT due FROM turns)
         FOR UPDATE SKIP LOCKED),
     best AS MATERIALIZED (
         SELECT seq FROM items
         WHERE seq = ANY ($6::text::bigint[]) AND lane = {lane} AND EXISTS (SELECT 1 FROM fresh)
-              AND NOT seq = ANY (ARRAY (SELECT seq FROM overdue))
+              AND NOT seq = ANY (ARRAY (SELECT seq FROM due))
         ORDER BY array_position($6::text::bigint[], seq)
-        LIMIT $4 - (SELECT count(*) FROM overdue)
+        LIMIT $4 - (SELECT count(*) FROM due)
         FOR UPDATE SKIP LOCKED)
     UPDATE items
     SET {lease},
-        reason = CASE WHEN seq = ANY (ARRAY (SELECT seq FROM overdue)) THEN 'overdue' END
-    WHERE seq = ANY (ARRAY (SELECT seq FROM overdue UNION ALL SELECT seq FROM best))
+        reason = CASE WHEN seq = ANY (ARRAY (SELECT seq FROM due)) THEN 'due' END
+    WHERE seq = ANY (ARRAY (SELECT seq FROM due UNION ALL SELECT seq FROM best))
     RETURNING {columns}";
 
 impl Queue {
@@ -111,10 +111,10 @@ impl Queue {
         let row = row.read(&self.location)?;
         let (token, lease_until) = (row.token, row.until.unwrap_or_default());
         let (attempt, max_attempts) = (row.attempts, row.max_attempts);
-        let (enqueued_at, overdue) = (row.enqueued_at, row.reason.as_deref() == Some(OVERDUE));
+        let (enqueued_at, due) = (row.enqueued_at, row.reason.as_deref() == Some(WAS_DUE));
         let id = row.id.clone();
         let item = row.into_item().ok_or(Error::Unknown { id })?;
-        Ok(Claimed { item, token, lease_until, attempt, max_attempts, enqueued_at, overdue })
+        Ok(Claimed { item, token, lease_until, attempt, max_attempts, enqueued_at, due })
     }
 
     /// With the whole file locked: one item after the other.
@@ -138,7 +138,7 @@ impl Queue {
                 Value::Real(Some(now)),
                 Value::Real(Some(claim.lease_seconds)),
                 Value::Text(Some(&claim.worker)),
-                Value::Text(turn.overdue.then_some(OVERDUE)),
+                Value::Text(turn.due.then_some(WAS_DUE)),
                 Value::Int(turn.seq),
             ];
             taken.extend(self.rows::<Stored>(&mut transaction, &sql, &values).await?);
@@ -179,7 +179,7 @@ impl Queue {
             Value::Text(Some(&order.array())),
         ];
         let mut rows: Vec<Stored> = self.single(&sql, &values).await?;
-        // What is overdue is in nobody's order; it goes first.
+        // What is due is in nobody's order; it goes first.
         rows.sort_by_key(|row| order.place(row.seq));
         Ok(rows)
     }
@@ -238,8 +238,8 @@ impl Queue {
     }
 }
 
-/// The reason in the journal of a claim that went to an overdue item.
-pub(crate) const OVERDUE: &str = "overdue";
+/// The reason in the journal of a claim that went to a due item.
+pub(crate) const WAS_DUE: &str = "due";
 /// Tries to take something that others do not take first.
 const ATTEMPTS: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(2);

@@ -3,7 +3,7 @@
 use crate::row::unreadable;
 use crate::store::{Transaction, Value};
 use crate::transition::Event;
-use crate::{Error, Queue};
+use crate::{Error, Queue, Stage};
 use record::QueueItem;
 use serde_json::json;
 use std::collections::HashSet;
@@ -15,6 +15,9 @@ pub struct Enqueued {
     pub new: usize,
     /// Items that it knew, or that came twice; nothing of them changed.
     pub known: usize,
+    /// Items that it knew with another risk, probability, time or deadline: they have the new ones
+    /// and keep everything else.
+    pub rescored: usize,
     /// Items that were stale: they have the new patch, are queued again and keep their age.
     pub renewed: usize,
 }
@@ -63,6 +66,17 @@ const RENEW: &str = "
     JOIN classes c ON c.rule = r.class_rule AND c.kind = r.kind AND c.proposer = r.proposer
     WHERE items.id = r.id AND items.state IN ({before})";
 
+/// Also what a worker holds, because it may come back. What has ended stays as it was.
+const RESCORE: &str = "
+    UPDATE items
+    SET risk = r.risk, probability = r.probability, expected_time = r.expected_time, kev = r.kev,
+        deadline = r.deadline, due_at = {due}
+    FROM {rows} AS r
+    WHERE items.id = r.id AND items.state NOT IN ('applied', 'dead')
+      AND (items.risk <> r.risk OR items.probability <> r.probability
+           OR items.expected_time <> r.expected_time OR {kev}
+           OR items.deadline IS DISTINCT FROM r.deadline)";
+
 const INSERT: &str = "
     INSERT INTO items (id, policy_id, class, rule, proposer, state, enqueued_at, last_update, due_at,
                        deadline, risk, probability, expected_time, kev, event, manifest_path,
@@ -75,14 +89,16 @@ const INSERT: &str = "
     ORDER BY r.place
     ON CONFLICT (id) DO NOTHING";
 
-/// The earlier of the deadline and the longest wait.
-const DUE: &str =
-    "CASE WHEN r.deadline < {since} + (SELECT value FROM settings WHERE name = 'max_wait')
-    THEN r.deadline ELSE {since} + (SELECT value FROM settings WHERE name = 'max_wait') END";
+/// A lead before the earlier of the deadline and the longest wait.
+pub(crate) const DUE: &str = "
+    CASE WHEN r.deadline < {since} + (SELECT value FROM settings WHERE name = 'max_wait')
+         THEN r.deadline ELSE {since} + (SELECT value FROM settings WHERE name = 'max_wait') END
+    - (SELECT value FROM settings WHERE name = 'lead')";
 
 impl Queue {
     /// Adds the items that are not known yet and renews those that are stale, all or none of them.
-    /// A known item in any other state keeps everything: its state, age and attempts.
+    /// A known item in any other state keeps its state, age, attempts and patch; when its scores are
+    /// others than before, as after a feed has changed, it takes the new ones.
     ///
     /// # Errors
     /// When a number of an item is out of range, or the queue cannot be written.
@@ -94,17 +110,14 @@ impl Queue {
             fresh.into_iter().map(|item| self.columns(item)).collect::<Result<_, _>>()?;
         let text = serde_json::Value::from(rows).to_string();
         let mut transaction = self.begin().await?;
-        let (renewed, new) = self.write(&mut transaction, &text).await?;
+        let [renewed, rescored, new] = self.write(&mut transaction, &text).await?;
         self.commit(transaction).await?;
-        Ok(Enqueued { new, renewed, known: items.len().saturating_sub(new + renewed) })
+        let known = items.len().saturating_sub(new + renewed + rescored);
+        Ok(Enqueued { new, known, rescored, renewed })
     }
 
-    /// How many were renewed and how many are new.
-    async fn write(
-        &self,
-        transaction: &mut Transaction,
-        items: &str,
-    ) -> Result<(usize, usize), Error> {
+    /// How many were renewed, how many have other scores, and how many are new.
+    async fn write(&self, transaction: &mut Transaction, items: &str) -> Result<[usize; 3], Error> {
         if self.store.is_postgres() {
             // Two who add the same items in different orders would wait for each other for ever.
             let sql = format!("SELECT pg_advisory_xact_lock({ENQUEUE_LOCK})");
@@ -122,12 +135,18 @@ impl Queue {
             .replace("{due}", &due("items.enqueued_at"))
             .replace("{rows}", rows);
         let renewed = self.run(transaction, &renew, &values).await?;
+        let kev = if self.store.is_postgres() { "items.kev" } else { "(items.kev = 1)" };
+        let rescore = RESCORE
+            .replace("{kev}", &format!("{kev} <> r.kev"))
+            .replace("{due}", &due("items.enqueued_at"))
+            .replace("{rows}", rows);
+        let rescored = self.run(transaction, &rescore, &values).await?;
         let insert = INSERT.replace("{due}", &due("$1")).replace("{rows}", rows);
         let new = self.run(transaction, &insert, &values).await?;
-        if renewed + new > 0 {
-            self.bump(transaction, &[crate::Stage::Verify]).await?;
+        if renewed + rescored + new > 0 {
+            self.bump(transaction, &[Stage::Verify, Stage::Apply]).await?;
         }
-        Ok((renewed, new))
+        Ok([renewed, rescored, new])
     }
 
     fn columns(&self, item: &QueueItem) -> Result<serde_json::Value, Error> {

@@ -207,6 +207,12 @@ fn lost(may_have_happened: bool) -> &'static str {
 }
 
 impl Error {
+    /// Whether the same may succeed a moment later: the server restarts, or another process holds
+    /// the file.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Lost { .. } | Self::Locked { .. })
+    }
+
     /// An error of a statement. `unsure` says that the statement commits by itself, so that it may
     /// have happened although no answer came.
     pub(crate) fn database(queue: &Location, source: sqlx::Error, unsure: bool) -> Self {

@@ -17,19 +17,19 @@
 //! worker holds, which makes it dead, and `requeue` what is failed, stale or dead.
 //!
 //! **Adding** is idempotent: an item that is known, by the fingerprint of its finding, keeps its
-//! state and its age; a stale one takes the new patch.
+//! state and its age, and takes the new scores; a stale one takes the new patch, too.
 //!
 //! **The order.** An item's index is its risk times the weight of its class, successes per second. A
 //! stage hands out
 //!
 //! 1. items with a known exploited vulnerability before all others: they are a lane of their own;
-//! 2. at every second turn of a lane the overdue item with the earliest due date, if there is one;
-//!    the due date is the deadline, or the time it came in plus the longest wait (seven days, see
-//!    [`Queue::set_max_wait`]), whichever is earlier;
+//! 2. at every second turn of a lane the due item with the earliest due date, if there is one; the
+//!    due date is a lead (a day) before the deadline, or before the end of the longest wait (seven
+//!    days after it came in), whichever is earlier, see [`Queue::set_waits`];
 //! 3. otherwise the item with the highest index; of equals the one with the higher risk, then the
 //!    one that came in first.
 //!
-//! So an overdue item starts after at most 2·(D+1) turns of its lane, D being the overdue items that
+//! So a due item starts after at most 2·(D+1) turns of its lane, D being the due items that
 //! are due before it. A turn is an item handed out; on PostgreSQL one that was rolled back, or found
 //! nothing, counts as well, and a crash of the server may skip some. There, an item whose claim was
 //! rolled back may be passed over for up to a second; other than that the order is exact, whatever

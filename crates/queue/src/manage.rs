@@ -132,19 +132,28 @@ impl Queue {
         Ok(gone)
     }
 
-    /// How long an item waits until it is overdue, when it has no earlier deadline: seconds, by
-    /// default seven days. Counts for items that come in from now on.
+    /// How long an item may wait that has no earlier deadline, and how long before that end, or
+    /// before its deadline, it becomes due: seconds, by default seven days and one. Counts for items
+    /// that come in, or are scored anew, from now on.
     ///
     /// # Errors
-    /// When the number is out of range, or the queue cannot be written.
-    pub async fn set_max_wait(&self, seconds: f64) -> Result<(), Error> {
-        if !(seconds.is_finite() && seconds >= 0.0) {
+    /// When a number is out of range, the lead is longer than the wait, or the queue cannot be
+    /// written.
+    pub async fn set_waits(&self, max_wait: f64, lead: f64) -> Result<(), Error> {
+        if !(max_wait.is_finite() && max_wait >= 0.0) {
             let expected = "a number of 0 or more";
-            return Err(Error::Number { name: "max_wait", value: seconds, expected });
+            return Err(Error::Number { name: "the longest wait", value: max_wait, expected });
+        }
+        if !(0.0..=max_wait).contains(&lead) {
+            let expected = "a number from 0 to the longest wait";
+            return Err(Error::Number { name: "the lead", value: lead, expected });
         }
         let mut transaction = self.begin().await?;
-        let sql = "UPDATE settings SET value = $1 WHERE name = 'max_wait'";
-        self.run(&mut transaction, sql, &[Value::Real(Some(seconds))]).await?;
+        for (name, value) in [("max_wait", max_wait), ("lead", lead)] {
+            let sql = "UPDATE settings SET value = $1 WHERE name = $2";
+            let values = [Value::Real(Some(value)), Value::Text(Some(name))];
+            self.run(&mut transaction, sql, &values).await?;
+        }
         self.commit(transaction).await
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Turn {
     pub(crate) lane: i64,
     pub(crate) seq: i64,
-    pub(crate) overdue: bool,
+    pub(crate) due: bool,
 }
 
 /// The best items of a lane as they were at a generation, best first.
@@ -100,10 +100,10 @@ impl Queue {
             let found: Vec<(i64,)> =
                 if n % 2 == 0 { self.rows(transaction, DUE, &due).await? } else { Vec::new() };
             if let Some((seq,)) = found.first() {
-                return Ok(Some(Turn { lane, seq: *seq, overdue: true }));
+                return Ok(Some(Turn { lane, seq: *seq, due: true }));
             }
             let best: Vec<(i64,)> = self.rows(transaction, HEAD, &value).await?;
-            return Ok(best.first().map(|(seq,)| Turn { lane, seq: *seq, overdue: false }));
+            return Ok(best.first().map(|(seq,)| Turn { lane, seq: *seq, due: false }));
         }
         Ok(None)
     }

@@ -1,6 +1,6 @@
 //! The queue in numbers.
 
-use crate::claim::OVERDUE;
+use crate::claim::WAS_DUE;
 use crate::learn::{CLASSES, StoredClass};
 use crate::row::state;
 use crate::store::{Transaction, Value};
@@ -22,10 +22,10 @@ pub struct Report {
     pub failures: Vec<(String, u64)>,
     /// Leases that ran out and that nobody has ended yet, at most a hundred.
     pub stuck: Vec<StuckLease>,
-    /// Items that are overdue and wait for a worker.
-    pub overdue: u64,
-    /// Claims of the last day that went to overdue items.
-    pub overdue_dispatched: u64,
+    /// Items that are due and wait for a worker.
+    pub due: u64,
+    /// Claims of the last day that went to due items.
+    pub due_claims: u64,
     /// Items without a patch, from a queue of the reference system: no worker can take them.
     pub without_patch: u64,
     /// Attempts that no class has learnt from yet.
@@ -98,9 +98,9 @@ impl Queue {
         let mut transaction = self.begin_reading().await?;
         let read = &mut transaction;
         let at = self.now(read).await?;
-        let sums = [Value::Real(Some(at)), Value::Text(Some(OVERDUE))];
+        let sums = [Value::Real(Some(at)), Value::Text(Some(WAS_DUE))];
         let sums: Vec<(i64, i64, i64, i64)> = self.rows(read, SUMS, &sums).await?;
-        let (overdue, overdue_dispatched, without_patch, not_learnt) =
+        let (due, due_claims, without_patch, not_learnt) =
             sums.first().copied().unwrap_or_default();
         let day = [Value::Real(Some(at - 86_400.0))];
         let failures: Vec<(String, i64)> = self.rows(read, FAILURES, &day).await?;
@@ -114,8 +114,8 @@ impl Queue {
             day: self.happened(read, at - 86_400.0).await?,
             failures: failures.into_iter().map(|(class, n)| (class, count(n))).collect(),
             stuck: stuck.collect(),
-            overdue: count(overdue),
-            overdue_dispatched: count(overdue_dispatched),
+            due: count(due),
+            due_claims: count(due_claims),
             without_patch: count(without_patch),
             not_learnt: count(not_learnt),
             classes: self.most_tried(read).await?,

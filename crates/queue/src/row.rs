@@ -24,7 +24,7 @@ pub struct Row {
     pub enqueued_at: f64,
     /// When it last changed; when the lease began or was last renewed.
     pub last_update: f64,
-    /// When it becomes overdue.
+    /// When it becomes due.
     pub due_at: f64,
     /// Until when it should be done, where somebody said so.
     pub deadline: Option<f64>,

@@ -36,15 +36,15 @@ fn known_exploited_ones_go_before_all_others() {
     everywhere(async |queue| {
         let kev = |id: &str, risk| QueueItem { kev: true, ..item(id, risk) };
         queue.enqueue(&[item("high", 99.0), kev("kev", 1.0), kev("kev-high", 2.0)]).await.unwrap();
-        let overdue = queue.at(NOW + 30.0 * DAY).unwrap();
-        assert_eq!(ids(&overdue, Stage::Verify).await, ["kev-high", "kev", "high"]);
+        let due = queue.at(NOW + 30.0 * DAY).unwrap();
+        assert_eq!(ids(&due, Stage::Verify).await, ["kev-high", "kev", "high"]);
     });
 }
 
 #[test]
 fn every_second_turn_goes_to_what_is_overdue() {
     everywhere(async |queue| {
-        queue.set_max_wait(HOUR).await.unwrap();
+        queue.set_waits(HOUR, 0.0).await.unwrap();
         let late: Vec<_> = (0..3).map(|n| item(&format!("late{n}"), f64::from(n))).collect();
         queue.enqueue(&late).await.unwrap();
         let now = queue.at(NOW + 2.0 * HOUR).unwrap();
@@ -57,7 +57,36 @@ fn every_second_turn_goes_to_what_is_overdue() {
             "fresh4", "deadline", "fresh3", "late0", "fresh2", "late1", "fresh1", "late2", "fresh0",
         ];
         assert_eq!(order, expected);
-        assert_eq!(now.report().await.unwrap().overdue_dispatched, 4);
+        assert_eq!(now.report().await.unwrap().due_claims, 4);
+    });
+}
+
+#[test]
+fn an_item_is_due_a_lead_before_its_end() {
+    everywhere(async |queue| {
+        let deadline = QueueItem { deadline: Some(NOW + 3.0 * DAY), ..item("deadline", 1.0) };
+        queue.enqueue(&[item("usual", 1.0), deadline]).await.unwrap();
+        for (id, days) in [("usual", 6.0), ("deadline", 2.0)] {
+            assert_eq!(queue.show(id).await.unwrap().due_at, NOW + days * DAY, "{id}");
+        }
+        let error = queue.set_waits(HOUR, DAY).await.unwrap_err();
+        assert!(error.to_string().contains("from 0 to the longest wait"), "{error}");
+    });
+}
+
+#[test]
+fn new_scores_of_known_items_count_and_nothing_else_of_them_changes() {
+    everywhere(async |queue| {
+        queue.enqueue(&[item("a", 10.0), item("b", 20.0)]).await.unwrap();
+        let later = queue.at(NOW + HOUR).unwrap();
+        let other_patch = QueueItem { patch: Vec::new(), kev: true, ..item("a", 12.0) };
+        let done = later.enqueue(&[other_patch, item("b", 20.0)]).await.unwrap();
+        assert_eq!((done.new, done.known, done.rescored, done.renewed), (0, 1, 1, 0));
+        let a = later.show("a").await.unwrap();
+        assert_eq!((a.risk, a.kev, a.enqueued_at), (12.0, true, NOW));
+        assert!(!a.work.unwrap().patch.is_empty());
+        assert_eq!(later.journal("a").await.unwrap().len(), 1);
+        assert_eq!(ids(&later, Stage::Verify).await, ["a", "b"]);
     });
 }
 

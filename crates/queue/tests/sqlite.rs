@@ -52,9 +52,9 @@ fn enqueueing_twenty_thousand_twice_changes_nothing() {
     let queue = init(&path);
     let ids: Vec<_> = (0..20_000).map(|n| n.to_string()).collect();
     let first = enqueue(&queue, &ids).unwrap();
-    assert_eq!(first, Enqueued { new: 20_000, known: 0, renewed: 0 });
+    assert_eq!(first, Enqueued { new: 20_000, known: 0, rescored: 0, renewed: 0 });
     let second = enqueue(&queue, &ids).unwrap();
-    assert_eq!(second, Enqueued { new: 0, known: 20_000, renewed: 0 });
+    assert_eq!(second, Enqueued { new: 0, known: 20_000, rescored: 0, renewed: 0 });
     let rows = queue.run(async |queue| queue.list(&Filter::default()).await).unwrap();
     assert!(rows.iter().map(|row| &row.id).eq(&ids));
 }
@@ -156,7 +156,7 @@ fn a_queue_of_the_reference_system_is_imported_into_either_database() {
         let queue = Queue::init(&location).unwrap();
         for new in [2, 0] {
             let done = queue.run(async |queue| queue.import(&reference).await).unwrap();
-            assert_eq!(done, Enqueued { new, known: 2 - new, renewed: 0 });
+            assert_eq!(done, Enqueued { new, known: 2 - new, rescored: 0, renewed: 0 });
         }
         assert_reference_rows(&queue);
     }

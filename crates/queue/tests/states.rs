@@ -176,7 +176,7 @@ fn enqueueing_again_changes_nothing_but_stale_items() {
         let again: Vec<_> =
             ["stale", "dead", "queued", "new", "new"].map(|id| item(id, 99.0)).into();
         let done = later.enqueue(&again).await.unwrap();
-        assert_eq!(done, Enqueued { new: 1, known: 3, renewed: 1 });
+        assert_eq!(done, Enqueued { new: 1, known: 3, rescored: 0, renewed: 1 });
         let rows = later.list(&Filter::default()).await.unwrap();
         let found: Vec<_> =
             rows.iter().map(|r| (r.id.as_str(), r.state, r.risk, r.enqueued_at)).collect();
@@ -413,7 +413,7 @@ fn numbers_out_of_range_are_refused_and_nothing_is_written() {
             assert!(queue.release("a", 1, Some(value), None).await.is_err());
             let seconds = Completed { seconds: Some(value), ..Completed::default() };
             assert!(queue.complete("a", 1, &seconds).await.is_err());
-            assert!(queue.set_max_wait(value).await.is_err());
+            assert!(queue.set_waits(value, 0.0).await.is_err());
             let weights = queue::Weights { alpha: value, kev_weight: 0.0 };
             assert!(queue.next_by(&weights).await.is_err());
         }
@@ -441,8 +441,8 @@ fn a_report_counts_what_is_and_what_was() {
         let applied =
             report.hour.iter().find(|h| (h.event.as_str(), h.to) == ("complete", Applied));
         assert_eq!(applied.unwrap().count, 1);
-        assert_eq!((report.not_learnt, report.overdue, report.without_patch), (3, 0, 0));
+        assert_eq!((report.not_learnt, report.due, report.without_patch), (3, 0, 0));
         let late = queue.at(NOW + 8.0 * DAY).unwrap().report().await.unwrap();
-        assert_eq!((late.overdue, late.day.len(), late.states[0].count), (1, 0, 1));
+        assert_eq!((late.due, late.day.len(), late.states[0].count), (1, 0, 1));
     });
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub(crate) enum Queue {
     /// Create an empty queue
     Init(Init),
-    /// Add accepted fixes; those that are there already keep their state and age
+    /// Add accepted fixes; those that are there keep their state and age, and take new scores
     Enqueue(Enqueue),
     /// Show the item to be done next, without claiming it
     Next(Next),
@@ -50,6 +50,14 @@ pub(crate) struct Place {
     // Not parsed here: an error of the parser would show a password.
     #[arg(long, value_name = "FILE|URL", env = "K8S_AUTO_FIX_QUEUE", hide_env_values = true)]
     pub(crate) queue: Option<String>,
+    /// File that holds the URL, such as a mounted secret
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "K8S_AUTO_FIX_QUEUE_FILE",
+        conflicts_with_all = ["queue", "db"]
+    )]
+    pub(crate) queue_file: Option<PathBuf>,
     /// SQLite file; the same as --queue
     #[arg(long, value_name = "FILE", conflicts_with = "queue")]
     pub(crate) db: Option<PathBuf>,
@@ -62,9 +70,14 @@ pub(crate) struct Init {
     /// Copy the items of a queue of the reference system
     #[arg(long, value_name = "FILE")]
     pub(crate) import: Option<PathBuf>,
-    /// Seconds or 7d, 12h, 30m until an item without an earlier deadline is overdue; by default 7d
+    /// How long an item without a deadline may wait: seconds, or 7d, 12h, 30m; by default the
+    /// configuration's, else 7d
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) max_wait: Option<f64>,
+    /// How long before that end, or before its deadline, an item is due; by default the
+    /// configuration's, else a seventh of the longest wait
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) lead: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -282,9 +295,10 @@ pub(crate) struct Show {
 pub(crate) struct Report {
     #[command(flatten)]
     pub(crate) place: Place,
-    /// Classes to show, those with most attempts first
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) top: usize,
+    /// Classes to show, those with most attempts first; by default 10 in tables, 50 for prometheus,
+    /// all in json
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
     /// table, json, or prometheus for OpenMetrics
     #[arg(long, default_value = "table", value_parser = ["table", "json", "prometheus"])]
     pub(crate) output_format: String,

@@ -6,7 +6,9 @@ pub(crate) mod report;
 mod work;
 
 use crate::End;
+use crate::args::Common;
 use crate::args::queue::{Enqueue, Init, Next, Place, Queue};
+use crate::config::Config;
 use crate::session::read_text;
 use anyhow::Context as _;
 use queue::blocking::Queue as Store;
@@ -18,12 +20,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// Runs the command.
-pub(crate) fn run(command: &Queue) -> anyhow::Result<End> {
+pub(crate) fn run(common: &Common, command: &Queue) -> anyhow::Result<End> {
     match command {
-        Queue::Init(args) => init(args),
+        Queue::Init(args) => init(common, args),
         Queue::Enqueue(args) => enqueue(args),
         Queue::Next(args) => next(args),
-        Queue::Claim(args) => work::claim(args),
+        Queue::Claim(args) => work::claim(common, args),
         Queue::Heartbeat(args) => work::heartbeat(args),
         Queue::Complete(args) => work::complete(args),
         Queue::Fail(args) => work::fail(args),
@@ -43,11 +45,18 @@ pub(crate) fn run(command: &Queue) -> anyhow::Result<End> {
 
 /// Where the arguments or the environment say that the queue is.
 pub(crate) fn location(place: &Place) -> anyhow::Result<Location> {
-    match (&place.db, &place.queue) {
-        (Some(path), _) => Ok(Location::from(path.as_path())),
-        (None, Some(text)) => Ok(text.parse()?),
-        (None, None) => {
-            anyhow::bail!("which queue? give --queue FILE or URL, or set K8S_AUTO_FIX_QUEUE")
+    match (&place.db, &place.queue, &place.queue_file) {
+        (Some(path), ..) => Ok(Location::from(path.as_path())),
+        (None, Some(text), _) => Ok(text.parse()?),
+        (None, None, Some(path)) => {
+            let text = read_text(path)?;
+            text.trim().parse().with_context(|| path.display().to_string())
+        }
+        (None, None, None) => {
+            anyhow::bail!(
+                "which queue? give --queue FILE or URL, or set K8S_AUTO_FIX_QUEUE, or \
+                 K8S_AUTO_FIX_QUEUE_FILE to a file that holds the URL"
+            )
         }
     }
 }
@@ -60,10 +69,14 @@ fn print(line: &serde_json::Value) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }
 
-fn init(args: &Init) -> anyhow::Result<End> {
+fn init(common: &Common, args: &Init) -> anyhow::Result<End> {
+    let config = Config::load(common.config.as_deref())?;
     let store = Store::init(&location(&args.place)?)?;
-    if let Some(seconds) = args.max_wait {
-        store.run(async |store| store.set_max_wait(seconds).await)?;
+    let hours = |seconds: Option<f64>| seconds.map(|seconds| seconds / 3600.0);
+    let said = (hours(args.max_wait), hours(args.lead));
+    // A queue that is there keeps its waits when nothing is said of them.
+    if let Some((max_wait, lead)) = config.scheduling.said_waits(said.0, said.1) {
+        store.run(async |store| store.set_waits(max_wait * 3600.0, lead * 3600.0).await)?;
     }
     if let Some(file) = &args.import {
         let done = store.run(async |store| store.import(file).await)?;
@@ -86,7 +99,10 @@ fn enqueue(args: &Enqueue) -> anyhow::Result<End> {
     writeln!(
         std::io::stdout(),
         "{}",
-        serde_json::json!({"new": added.new, "known": added.known, "renewed": added.renewed})
+        serde_json::json!({
+            "new": added.new, "known": added.known, "rescored": added.rescored,
+            "renewed": added.renewed,
+        })
     )?;
     Ok(if left_out.is_empty() { End::Clean } else { End::InputError })
 }

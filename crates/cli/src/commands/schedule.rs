@@ -5,12 +5,13 @@ use crate::End;
 use crate::args::{self, Common, Ranking, Schedule, ScheduleCommand};
 use crate::commands;
 use crate::config::{Config, Scheduling};
+use crate::session::read_text;
 use crate::table::table;
 use anyhow::Context as _;
 use record::{Class, ClassStatistics, Detection, Patch, RiskScore, ScheduleEntry, Verdict};
 use scheduler::learn::{Estimate, Explore, Learner, Prior, seeded};
 use scheduler::window::Windows;
-use scheduler::{Candidate, LEAD, MAX_WAIT, Order, Settings};
+use scheduler::{Candidate, Order, Settings};
 use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 
@@ -108,13 +109,14 @@ pub(crate) fn candidate(
 
 /// What the configuration says of the order; no clock, one worker.
 pub(crate) fn settings<'a>(config: &Scheduling, windows: &'a Windows) -> Settings<'a> {
+    let (max_wait, lead) = config.waits(None, None);
     Settings {
         order: Order::Bandit,
         explore: Explore::default(),
         seed: 0,
         servers: 1,
-        max_wait: config.max_wait_hours.unwrap_or(MAX_WAIT),
-        lead: config.lead_hours.unwrap_or(LEAD),
+        max_wait,
+        lead,
         now: None,
         windows,
     }
@@ -126,12 +128,20 @@ pub(crate) fn windows(config: &Scheduling) -> anyhow::Result<Windows> {
 
 fn learner(args: &Ranking) -> anyhow::Result<Learner> {
     let mut learner = Learner::default();
-    let statistics: Vec<ClassStatistics> =
-        args.statistics.as_deref().map_or(Ok(Vec::new()), records)?;
+    let Some(path) = &args.statistics else { return Ok(learner) };
+    let statistics = statistics(&read_text(path)?)
+        .with_context(|| format!("{}: expected what `queue report` writes", path.display()))?;
     for class in &statistics {
         learner.add_statistics(class, PRIOR);
     }
     Ok(learner)
+}
+
+/// The classes of a report of a queue, or a list of them.
+fn statistics(text: &str) -> anyhow::Result<Vec<ClassStatistics>> {
+    let mut value: serde_json::Value = serde_json::from_str(text)?;
+    let list = value.get_mut("classes").map(serde_json::Value::take).unwrap_or(value);
+    Ok(serde_json::from_value(list)?)
 }
 
 fn order(order: args::Order) -> Order {

@@ -3,7 +3,7 @@
 use crate::End;
 use crate::args::Common;
 use crate::args::worker::{Approving, Worker};
-use crate::commands::queue::{location, now};
+use crate::commands::queue::location;
 use crate::commands::schedule;
 use crate::server::Connected;
 use crate::session::{Proving, Session};
@@ -13,7 +13,6 @@ use queue::blocking::Queue as Store;
 use queue::{Claim, Claimed, Completed, Failure, Retry, Stage, Which};
 use record::{Applicability, QueueState};
 use scheduler::simulate::Observation;
-use scheduler::window::Windows;
 use serde::Serialize;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -32,7 +31,6 @@ pub(crate) fn run(common: &Common, args: &Worker) -> anyhow::Result<End> {
     anyhow::ensure!(args.interval > 0.0, "--interval must be more than 0");
     anyhow::ensure!(args.root.is_dir(), "--root {}: there is no such folder", args.root.display());
     let session = Session::new(common, &args.selecting)?;
-    let windows = schedule::windows(&session.config.scheduling)?;
     let location = location(&args.place)?;
     let store = Store::open(&location)?;
     let pulse = Arc::new(Pulse::new(args.lease));
@@ -42,7 +40,7 @@ pub(crate) fn run(common: &Common, args: &Worker) -> anyhow::Result<End> {
     let corpus = session.corpus(&[]);
     let server = Connected::new(&args.server, &session, &corpus, common)?;
     let name = args.name.clone().unwrap_or_else(name);
-    let worker = Working { args, session, windows, store, server, name, stop: Stop::new()?, pulse };
+    let worker = Working { args, session, store, server, name, stop: Stop::new()?, pulse };
     worker.work()
 }
 
@@ -55,13 +53,18 @@ fn name() -> String {
 struct Working<'a> {
     args: &'a Worker,
     session: Session,
-    windows: Windows,
     store: Store,
     server: Option<Connected>,
     name: String,
     stop: Stop,
     pulse: Arc<Pulse>,
 }
+
+/// What an item is now, or why that could not be written down.
+type Settled = Result<QueueState, queue::Error>;
+
+/// Time between two attempts to reach the queue.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What became of an item, as a line on stdout.
 #[derive(Serialize)]
@@ -84,7 +87,7 @@ impl Working<'_> {
         let mut all_verified = true;
         while !self.stop.is_asked() {
             self.pulse.beat();
-            let claimed = self.store.run(async |store| store.claim(&claim).await)?;
+            let claimed = self.ask(&async |store| store.claim(&claim).await)?;
             if claimed.is_empty() {
                 if self.args.drain {
                     break;
@@ -92,41 +95,67 @@ impl Working<'_> {
                 self.stop.wait(Duration::from_secs_f64(self.args.interval));
                 continue;
             }
-            all_verified &= self.batch(claimed)?;
-            self.store.run(async |store| store.learn(schedule::weigh).await)?;
+            all_verified &= self.batch(&claimed)?;
+            self.ask(&async |store| store.learn(schedule::weigh).await)?;
         }
         Ok(if all_verified { End::Clean } else { End::Findings })
     }
 
+    /// Asks the queue; while it cannot be reached, again, for as long as a lease lasts.
+    fn ask<T>(
+        &self,
+        work: &impl AsyncFn(&queue::Queue) -> Result<T, queue::Error>,
+    ) -> Result<T, queue::Error> {
+        let begin = Instant::now();
+        let mut warned = false;
+        loop {
+            let error = match self.store.run(work) {
+                Err(error) if error.is_transient() => error,
+                done => return done,
+            };
+            if begin.elapsed().as_secs_f64() >= self.args.lease || self.stop.is_asked() {
+                return Err(error);
+            }
+            if !std::mem::replace(&mut warned, true) {
+                // Whoever reads it is gone: the work is not.
+                let _ = writeln!(std::io::stderr(), "warning: {error}; trying again");
+            }
+            self.stop.wait(AGAIN);
+        }
+    }
+
     /// Judges some items; whether all are verified.
-    fn batch(&self, claimed: Vec<Claimed>) -> anyhow::Result<bool> {
-        let (ready, closed): (Vec<_>, Vec<_>) =
-            claimed.into_iter().partition(|one| self.opens(one) <= now());
-        for one in &closed {
-            self.put_off(one)?;
-        }
-        let attempts = self.while_held(&ready, || self.judge(&ready))?;
+    fn batch(&self, claimed: &[Claimed]) -> anyhow::Result<bool> {
+        let attempts = match self.while_held(claimed, || self.judge(claimed)) {
+            Ok(attempts) => attempts,
+            Err(error) => {
+                self.give_back(claimed);
+                return Err(error);
+            }
+        };
+        // All is written down before any of it is told: nobody may listen.
+        let settled: Vec<Settled> =
+            claimed.iter().zip(&attempts).map(|(one, attempt)| self.settle(one, attempt)).collect();
+        self.keep(claimed, &attempts)?;
         let mut all_verified = true;
-        for (one, attempt) in ready.iter().zip(&attempts) {
-            all_verified &= self.settle(one, attempt)?;
+        for ((one, attempt), settled) in claimed.iter().zip(&attempts).zip(settled) {
+            all_verified &= matches!(settled, Ok(QueueState::Verified | QueueState::Approved));
+            report(one, settled, attempt.seconds, attempt.judged.reason())?;
         }
-        self.keep(&ready, &attempts)?;
         Ok(all_verified)
     }
 
-    /// When the item may be worked on, Unix seconds.
-    fn opens(&self, one: &Claimed) -> f64 {
-        let namespace = one.item.object.namespace.as_deref().unwrap_or_default();
-        self.windows.opens(namespace, one.item.kev, now())
-    }
-
-    fn put_off(&self, one: &Claimed) -> anyhow::Result<()> {
-        let opens = self.opens(one);
-        let reason = Some("its change window is closed");
-        let given_back = self
-            .store
-            .run(async |store| store.release(&one.item.id, one.token, Some(opens), reason).await);
-        self.report(one, given_back, 0.0, reason).map(|_| ())
+    /// What cannot be judged here may be judged elsewhere, and not only when the lease is over.
+    fn give_back(&self, held: &[Claimed]) {
+        for one in held {
+            let why = Some("the worker cannot judge");
+            let release = async |store: &queue::Queue| {
+                store.release(&one.item.id, one.token, None, why).await
+            };
+            if let Err(error) = self.store.run(release) {
+                let _ = writeln!(std::io::stderr(), "warning: {error}");
+            }
+        }
     }
 
     /// Does something, and prolongs the leases of the items meanwhile.
@@ -172,64 +201,37 @@ impl Working<'_> {
         Ok(judge::all(&items, &sources, &judge, &self.session, share))
     }
 
-    /// Writes down how an attempt ended; whether it is verified.
-    fn settle(&self, one: &Claimed, attempt: &Attempt) -> anyhow::Result<bool> {
+    /// Writes down how an attempt ended.
+    fn settle(&self, one: &Claimed, attempt: &Attempt) -> Settled {
         let (id, token) = (one.item.id.as_str(), one.token);
         let seconds = attempt.seconds;
         let settled = match &attempt.judged {
-            Judged::Verified => self.store.run(async |store| {
+            Judged::Verified => self.ask(&async |store| {
                 let completed = Completed { seconds: Some(seconds), ..Completed::default() };
                 store.complete(id, token, &completed).await
             }),
-            Judged::Stale(reason) => {
-                self.store.run(async |store| store.stale(id, token, reason).await)
-            }
-            Judged::Failed { class, reason } => self.store.run(async |store| {
+            Judged::Stale(reason) => self.ask(&async |store| store.stale(id, token, reason).await),
+            Judged::Failed { class, reason } => self.ask(&async |store| {
                 let (class, reason) = ((*class).to_owned(), reason.clone());
                 let failure =
                     Failure { reason, class, seconds: Some(seconds), retry: Retry::Later };
                 store.fail(id, token, &failure).await
             }),
         };
-        let is_verified = settled.as_ref().is_ok_and(|state| *state == QueueState::Verified);
-        let settled = match settled {
+        match settled {
             Ok(QueueState::Verified) if self.approves(one) => self.approve(id),
             settled => settled,
-        };
-        self.report(one, settled, seconds, attempt.judged.reason())?;
-        Ok(is_verified)
+        }
     }
 
     fn approves(&self, one: &Claimed) -> bool {
         self.args.approve == Approving::Safe && one.item.applicability == Some(Applicability::Safe)
     }
 
-    fn approve(&self, id: &str) -> Result<QueueState, queue::Error> {
+    fn approve(&self, id: &str) -> Settled {
         let ids = [id.to_owned()];
-        self.store.run(async |store| store.approve(Which::Ids(&ids), &self.name).await)?;
+        self.ask(&async |store| store.approve(Which::Ids(&ids), &self.name).await)?;
         Ok(QueueState::Approved)
-    }
-
-    /// A lease that was lost costs nothing but the work: somebody else has the item.
-    fn report(
-        &self,
-        one: &Claimed,
-        settled: Result<QueueState, queue::Error>,
-        seconds: f64,
-        reason: Option<&str>,
-    ) -> anyhow::Result<()> {
-        match settled {
-            Ok(state) => {
-                let line = Line { id: &one.item.id, state, seconds, reason };
-                let line = serde_json::to_string(&line)?;
-                writeln!(std::io::stdout(), "{line}")?;
-            }
-            Err(error @ queue::Error::Fenced { .. }) => {
-                writeln!(std::io::stderr(), "warning: {error}")?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
     }
 
     /// Adds the attempts to the file that they are drawn from in simulations.
@@ -252,4 +254,24 @@ impl Working<'_> {
         }
         write::append(path, &lines).with_context(|| format!("cannot write {}", path.display()))
     }
+}
+
+/// A lease that was lost costs nothing but the work: somebody else has the item.
+fn report(
+    one: &Claimed,
+    settled: Settled,
+    seconds: f64,
+    reason: Option<&str>,
+) -> anyhow::Result<()> {
+    match settled {
+        Ok(state) => {
+            let line = serde_json::to_string(&Line { id: &one.item.id, state, seconds, reason })?;
+            writeln!(std::io::stdout(), "{line}")?;
+        }
+        Err(error @ queue::Error::Fenced { .. }) => {
+            writeln!(std::io::stderr(), "warning: {error}")?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }

@@ -30,3 +30,4 @@ mod scanners;
 mod server;
 mod tool;
 mod usage;
+mod worker;

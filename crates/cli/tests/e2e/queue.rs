@@ -29,10 +29,20 @@ impl Tool {
         Self { fixes, ..tool }
     }
 
-    /// The location comes from the environment.
     fn run(&self, args: &[&str]) -> Ran {
+        self.bare(&[&["queue"], args].concat())
+    }
+
+    /// The id of any item.
+    fn first(&self) -> String {
+        let list = self.run(&["list", "--limit", "1", "--output-format", "json"]).ended(0).json();
+        list["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The location comes from the environment.
+    fn bare(&self, args: &[&str]) -> Ran {
         let mut command = Command::new(BINARY);
-        command.arg("queue").args(args).env("K8S_AUTO_FIX_QUEUE", &self.queue).env("USER", "ann");
+        command.args(args).env("K8S_AUTO_FIX_QUEUE", &self.queue).env("USER", "ann");
         command.current_dir(self.folder.path());
         run(command, b"")
     }
@@ -152,6 +162,35 @@ fn lists_and_reports_are_for_people_and_for_programs() {
         let watched = tool.run(&["watch", "--interval", "0.01", "--count", "3"]).ended(0).out;
         assert_eq!(watched.matches("failed=1").count(), 3, "{watched}");
     });
+}
+
+#[test]
+fn a_closed_change_window_keeps_a_fix_from_being_put_in_place() {
+    everywhere(|tool| {
+        let all = tool.fixes.to_string();
+        tool.run(&["claim", "--worker", "w", "--limit", &all]).ended(0).out.lines().for_each(
+            |line| {
+                let one: Value = serde_json::from_str(line).unwrap();
+                let (id, token) = (one["id"].as_str().unwrap(), one["token"].to_string());
+                tool.run(&["complete", id, "--token", &token]).ended(0);
+            },
+        );
+        tool.run(&["approve", "--all"]).ended(0);
+        tool.folder.write("closed.yaml", closed_now());
+        let claim = ["--config", "closed.yaml", "queue", "claim", "--worker", "w"];
+        let claim = |args: &[&str]| tool.bare(&[&claim[..], args].concat());
+        claim(&["--stage", "apply"]).ended(1).says("nothing is ready");
+        tool.run(&["show", &tool.first()]).ended(0).says("its change window is closed");
+        // It sleeps until the window opens, whoever asks.
+        tool.run(&["claim", "--worker", "w", "--stage", "apply"]).ended(1);
+    });
+}
+
+/// A configuration whose only window is far from now.
+fn closed_now() -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let hour = (now.as_secs() / 3600 + 12) % 24;
+    format!("scheduling: {{windows: [{{from: '{hour:02}:00', to: '{hour:02}:30'}}]}}\n")
 }
 
 #[test]

@@ -103,7 +103,7 @@ CREATE TABLE settings (
     name  TEXT PRIMARY KEY,
     value DOUBLE PRECISION NOT NULL
 );
-INSERT INTO settings VALUES ('max_wait', 604800.0), ('version', 2);
+INSERT INTO settings VALUES ('max_wait', 604800.0), ('lead', 86400.0), ('version', 2);
 
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

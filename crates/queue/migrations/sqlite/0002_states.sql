@@ -91,7 +91,7 @@ CREATE TABLE outcomes (
     seconds REAL
 );
 
--- How many items were handed out of each lane: every second one may be an overdue item.
+-- How many items were handed out of each lane: every second one may be a due item.
 CREATE TABLE turns (
     lane INTEGER PRIMARY KEY,
     n    INTEGER NOT NULL
@@ -102,7 +102,7 @@ CREATE TABLE settings (
     name  TEXT PRIMARY KEY NOT NULL,
     value REAL NOT NULL
 );
-INSERT INTO settings VALUES ('max_wait', 604800.0);
+INSERT INTO settings VALUES ('max_wait', 604800.0), ('lead', 86400.0);
 
 CREATE TRIGGER items_come AFTER INSERT ON items BEGIN
     INSERT INTO journal (item, time, event, state_from, state_to, token, who, reason)
@@ -131,7 +131,7 @@ INSERT INTO items (id, policy_id, class, proposer, state, attempts, max_attempts
                    last_update, due_at, risk, probability, expected_time, kev, event,
                    manifest_path, namespace, object, patch)
 SELECT i.id, i.policy_id, c.id, 'rules', i.state, i.attempts, i.max_attempts, i.enqueued_at,
-       i.last_update, i.enqueued_at + 604800.0, i.risk, i.probability, i.expected_time, i.kev <> 0,
+       i.last_update, i.enqueued_at + 518400.0, i.risk, i.probability, i.expected_time, i.kev <> 0,
        'enqueue', i.manifest_path, i.object ->> 'namespace', i.object, i.patch
 FROM items_1 i
 JOIN classes c ON (c.rule, c.kind, c.proposer)

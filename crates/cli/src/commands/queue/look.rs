@@ -75,7 +75,7 @@ fn facts(row: &Row) -> Vec<(&'static str, String)> {
         ("risk", format!("{:.1}{}", row.risk, if row.kev { ", known exploited" } else { "" })),
         ("age", time(now - row.enqueued_at)),
         ("attempts", format!("{} of {}", row.attempts, row.max_attempts)),
-        ("overdue", if row.due_at <= now { "yes".to_owned() } else { in_future(row.due_at) }),
+        ("due", if row.due_at <= now { "yes".to_owned() } else { in_future(row.due_at) }),
     ];
     let until = row.until.map(|at| if at <= now { "over".to_owned() } else { in_future(at) });
     facts.extend(until.map(|until| ("waits", until)));

@@ -15,18 +15,21 @@ pub(crate) async fn metrics(location: &Location) -> Result<String, queue::Error>
     let queue = queue::Queue::open(location).await?;
     let report = queue.report().await;
     queue.close().await;
-    Ok(as_metrics(&report?, CLASSES))
+    Ok(as_metrics(&report?, IN_METRICS))
 }
 
-/// Classes in the metrics of a worker.
-const CLASSES: usize = 50;
+/// Classes that are shown when nobody says how many: every class in metrics is a series to keep.
+const IN_METRICS: usize = 50;
+const IN_TABLE: usize = 10;
 
 pub(super) fn report(args: &Args) -> anyhow::Result<End> {
     let report = open(&args.place)?.run(async |store| store.report().await)?;
     match args.output_format.as_str() {
-        "json" => print(&as_json(&report, args.top))?,
-        "prometheus" => write!(std::io::stdout(), "{}", as_metrics(&report, args.top))?,
-        _ => write!(anstream::stdout(), "{}", as_text(&report, args.top))?,
+        "json" => print(&as_json(&report, args.top.unwrap_or(usize::MAX)))?,
+        "prometheus" => {
+            write!(std::io::stdout(), "{}", as_metrics(&report, args.top.unwrap_or(IN_METRICS)))?;
+        }
+        _ => write!(anstream::stdout(), "{}", as_text(&report, args.top.unwrap_or(IN_TABLE)))?,
     }
     Ok(End::Clean)
 }
@@ -68,8 +71,8 @@ fn as_text(report: &Report, top: usize) -> String {
     });
     let mut text = columns(&std::iter::once(head).chain(states).collect::<Vec<_>>());
     let totals = [
-        ("overdue and waiting", report.overdue),
-        ("claims of overdue items, last day", report.overdue_dispatched),
+        ("due and waiting", report.due),
+        ("claims of due items, last day", report.due_claims),
         ("outcomes not learnt yet", report.not_learnt),
         ("without a patch", report.without_patch),
     ];
@@ -139,8 +142,8 @@ fn as_json(report: &Report, top: usize) -> Value {
         "stuck_leases": report.stuck.iter().map(|lease| json!({
             "id": lease.id, "worker": lease.worker, "until": lease.until,
         })).collect::<Value>(),
-        "overdue": report.overdue,
-        "overdue_dispatched_last_day": report.overdue_dispatched,
+        "due": report.due,
+        "due_claims_last_day": report.due_claims,
         "without_patch": report.without_patch,
         "not_learnt": report.not_learnt,
         "classes": report.classes.iter().take(top).map(|(statistics, weight)| {
@@ -173,8 +176,8 @@ fn as_metrics(report: &Report, top: usize) -> String {
     }
     let single = [
         ("stuck_leases", "Leases that ran out, a hundred at most.", report.stuck.len() as u64),
-        ("overdue_items", "Overdue items that wait for a worker.", report.overdue),
-        ("overdue_claims_last_day", "Claims of overdue items.", report.overdue_dispatched),
+        ("due_items", "Due items that wait for a worker.", report.due),
+        ("due_claims_last_day", "Claims of due items.", report.due_claims),
         ("items_without_patch", "Items that no worker can take.", report.without_patch),
         ("outcomes_not_learnt", "Attempts that no class has learnt from.", report.not_learnt),
     ];
