@@ -11,6 +11,7 @@ mod page;
 mod parity;
 mod queue;
 mod recorded;
+mod schedule;
 mod schemas;
 mod server;
 mod test;
@@ -32,6 +33,8 @@ usage: cargo xtask <command>
                         docs/recorded-answers.md
   queue [--full]        workers of the queue that are killed, and how fast it is, into
                         docs/queue-measurements.md
+  schedule [--full]     orders side by side on simulated worlds, into
+                        docs/scheduling-measurements.md
   evidence [--full]     what evidence of images makes of the fixes, into
                         docs/evidence-measurements.md
   parity [DIR…] [--check]
@@ -52,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "server" => server::run(root, rest),
         Some((command, [])) if command == "recorded" => recorded::run(root),
         Some((command, rest)) if command == "queue" => queue::run(root, rest),
+        Some((command, rest)) if command == "schedule" => schedule::run(root, rest),
         Some((command, rest)) if command == "evidence" => evidence::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),

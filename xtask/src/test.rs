@@ -37,6 +37,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         ("API server", "server::tests"),
         ("evidence", "evidence::tests"),
         ("recorded answers", "recorded::tests"),
+        ("orders, simulated", "schedule::tests"),
+        ("queue", "queue::tests"),
     ];
     for (name, filter) in shown {
         let args = ["test", "--workspace", "--profile", "fast", "--bin", "xtask", "--"];

@@ -8,7 +8,7 @@ mod work;
 use crate::End;
 use crate::args::Common;
 use crate::args::queue::{Enqueue, Init, Next, Place, Queue};
-use crate::config::Config;
+use crate::config::{Config, Scheduling};
 use crate::session::read_text;
 use anyhow::Context as _;
 use queue::blocking::Queue as Store;
@@ -71,18 +71,28 @@ fn print(line: &serde_json::Value) -> anyhow::Result<()> {
 
 fn init(common: &Common, args: &Init) -> anyhow::Result<End> {
     let config = Config::load(common.config.as_deref())?;
-    let store = Store::init(&location(&args.place)?)?;
-    let hours = |seconds: Option<f64>| seconds.map(|seconds| seconds / 3600.0);
-    let said = (hours(args.max_wait), hours(args.lead));
-    // A queue that is there keeps its waits when nothing is said of them.
-    if let Some((max_wait, lead)) = config.scheduling.said_waits(said.0, said.1) {
-        store.run(async |store| store.set_waits(max_wait * 3600.0, lead * 3600.0).await)?;
-    }
+    let store = create(&location(&args.place)?, &config.scheduling, args.max_wait, args.lead)?;
     if let Some(file) = &args.import {
         let done = store.run(async |store| store.import(file).await)?;
         print(&serde_json::json!({"new": done.new, "known": done.known}))?;
     }
     Ok(End::Clean)
+}
+
+/// Opens or creates a queue; the waits are seconds. A queue that is there keeps its waits when
+/// neither flags nor the configuration say anything of them.
+pub(crate) fn create(
+    location: &Location,
+    scheduling: &Scheduling,
+    max_wait: Option<f64>,
+    lead: Option<f64>,
+) -> anyhow::Result<Store> {
+    let store = Store::init(location)?;
+    let hours = |seconds: Option<f64>| seconds.map(|seconds| seconds / 3600.0);
+    if let Some((max_wait, lead)) = scheduling.said_waits(hours(max_wait), hours(lead)) {
+        store.run(async |store| store.set_waits(max_wait * 3600.0, lead * 3600.0).await)?;
+    }
+    Ok(store)
 }
 
 fn enqueue(args: &Enqueue) -> anyhow::Result<End> {

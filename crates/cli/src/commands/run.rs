@@ -1,6 +1,6 @@
 //! `run`: all stages at once.
 
-use super::queue::items;
+use super::queue::{create, items};
 use super::schedule;
 use crate::args::{Common, Run};
 use crate::counting::{self, Counting};
@@ -125,7 +125,8 @@ fn prove_and_write(
 ) -> anyhow::Result<(Written, Tally)> {
     let objects = judge.corpus.len();
     let mut files = Files::create(&args.out, who.model().is_some())?;
-    let queue = queue::blocking::Queue::init(&args.out.join("queue.db").as_path().into())?;
+    let location = args.out.join("queue.db").as_path().into();
+    let queue = create(&location, &session.config.scheduling, None, None)?;
     let mut tally = sieve.tally();
     let bar = session.progress("proving", objects);
     let cannot_write = || format!("cannot write the records into {}", args.out.display());

@@ -41,8 +41,8 @@ impl Work {
     }
 
     fn enqueue(&self) -> Value {
-        let args = ["queue", "enqueue", "--verified", "out/verified.json"];
-        let rest = ["--detections", "out/detections.json", "--patches", "out/patches.json"];
+        let args = ["queue", "enqueue", "--verified", "out/verified.jsonl"];
+        let rest = ["--detections", "out/detections.jsonl", "--patches", "out/patches.jsonl"];
         self.run(&[&args[..], &rest[..]].concat()).ended(0).json()
     }
 
@@ -90,8 +90,8 @@ fn every_fix_is_judged_again_and_what_it_took_is_learnt() {
         assert_eq!(successes, work.fixes as u64);
         // What was learnt orders the next run, too.
         work.folder.write("report.json", report.to_string());
-        let schedule = ["schedule", "--verified", "out/verified.json", "--detections"];
-        let rest = ["out/detections.json", "--statistics", "report.json", "--explain"];
+        let schedule = ["schedule", "--verified", "out/verified.jsonl", "--detections"];
+        let rest = ["out/detections.jsonl", "--statistics", "report.json", "--explain"];
         work.run(&[&schedule[..], &rest[..]].concat()).ended(0).says("place");
         // And simulations draw from it.
         let simulate = ["schedule", "simulate", "--attempts", "attempts.jsonl", "--items", "200"];
