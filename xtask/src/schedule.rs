@@ -89,10 +89,10 @@ fn scenarios() -> [(&'static str, Scenario); 4] {
         ("Times as measured", base()),
         ("Times with a heavier tail (σ = 1)", heavy),
         ("The same, four workers", Scenario { servers: 4, ..heavy }),
-        ("The same, arriving at 0.9 of what one worker can do", Scenario {
-            load: Some(0.9),
-            ..heavy
-        }),
+        (
+            "The same, arriving at 0.9 of what one worker can do",
+            Scenario { load: Some(0.9), ..heavy },
+        ),
     ]
 }
 
@@ -204,10 +204,8 @@ fn charts(root: &Path) -> anyhow::Result<Vec<(String, String)>> {
     };
     let heavy = Scenario { tail: 1.0, ..base() };
     let first = simulate(&model, &heavy, Explore::default(), LEARNT)?;
-    let line = |curve: &Curve| Line {
-        name: curve.mode.as_str().to_owned(),
-        points: curve.points.clone(),
-    };
+    let line =
+        |curve: &Curve| Line { name: curve.mode.as_str().to_owned(), points: curve.points.clone() };
     let lines: Vec<Line> = first.curves.iter().map(line).collect();
     let title = "Open risk over time (simulated)";
     draw("open-risk.svg", title, ["hours", "open risk"], &lines)?;

@@ -112,7 +112,8 @@ impl Path {
     }
 
     /// The keyed form, such as `spec.containers[name=web].image`. List items are named by the
-    /// keys that tell them apart, or by their index where they have none.
+    /// keys that tell them apart, in lists of words such as `capabilities.add[=NET_ADMIN]` by
+    /// themselves, or by their index where neither does.
     pub fn keyed(&self, root: Node<'_>) -> String {
         let mut out = String::new();
         let mut node = Some(root);
@@ -194,6 +195,19 @@ fn push_key(out: &mut String, key: &str) {
     push_text(out, key);
 }
 
+/// Fields that hold words whose order means nothing: capabilities, and what roles allow. A word that
+/// goes away must not give its name to the next.
+const WORDS: [&str; 8] = [
+    "accessModes",
+    "add",
+    "apiGroups",
+    "drop",
+    "nonResourceURLs",
+    "policyTypes",
+    "resources",
+    "verbs",
+];
+
 /// A list key may have any scalar value; only its text goes into the path. A missing optional
 /// key is left out.
 fn item_keys<'a>(
@@ -202,6 +216,12 @@ fn item_keys<'a>(
     field: &str,
 ) -> Option<Vec<(&'static str, &'a str)>> {
     let item = list.item(index)?;
+    if WORDS.contains(&field)
+        && let Some(word) = item.scalar().filter(|word| !word.is_empty())
+    {
+        let twins = list.items().filter(|other| other.scalar() == Some(word)).count();
+        return (twins == 1).then(|| vec![("", word)]);
+    }
     let sets = list_map_keys(field);
     let set =
         sets.iter().find(|set| scalar_at(item, set[0]).is_some_and(|text| !text.is_empty()))?;
@@ -214,8 +234,9 @@ fn values_of<'a>(item: Node<'a>, set: &[&'static str]) -> Vec<(&'static str, &'a
     set.iter().filter_map(|&key| scalar_at(item, key).map(|text| (key, text))).collect()
 }
 
+/// The value of a key; of no key, the item itself.
 fn scalar_at<'a>(item: Node<'a>, key: &str) -> Option<&'a str> {
-    item.get(key)?.scalar()
+    if key.is_empty() { item.scalar() } else { item.get(key)?.scalar() }
 }
 
 fn push_item_keys(out: &mut String, keys: &[(&str, &str)]) {
@@ -269,7 +290,7 @@ fn select<'r>(list: Node<'_>, selector: &'r str) -> Option<(usize, &'r str)> {
     let first = matches.next()?;
     // An item that lacks an optional key matches less than its neighbours do.
     let exact =
-        |at: usize| list.item(at).is_some_and(|item| !wanted.is_empty() && all_keys(item, &wanted));
+        |at: usize| list.item(at).is_some_and(|item| item.is_map() && all_keys(item, &wanted));
     let rest: Vec<usize> = matches.collect();
     if rest.is_empty() {
         return Some((first, tail));

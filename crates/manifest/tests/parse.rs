@@ -115,7 +115,7 @@ fn duplicate_keys_are_reported() {
 
 #[test]
 fn keyed_paths_name_items_by_their_keys() {
-    let text = "metadata:\n  annotations:\n    a.b/c: x\nspec:\n  containers:\n  - name: web\n    image: i\n    ports:\n    - containerPort: 80\n    - containerPort: 80\n      protocol: UDP\n    args: [x, y]\n  - name: twin\n  - name: twin\n  volumes:\n  - name: a.b\n";
+    let text = "metadata:\n  annotations:\n    a.b/c: x\nspec:\n  containers:\n  - name: web\n    image: i\n    ports:\n    - containerPort: 80\n    - containerPort: 80\n      protocol: UDP\n    args: [x, y]\n    securityContext:\n      capabilities:\n        add: [NET_ADMIN, SYS_TIME, A, A]\n  - name: twin\n  - name: twin\n  volumes:\n  - name: a.b\n";
     let source = source(text);
     let root = source.root(0).unwrap();
     let cases = [
@@ -126,6 +126,14 @@ fn keyed_paths_name_items_by_their_keys() {
         (
             "/spec/containers/0/ports/1",
             "spec.containers[name=web].ports[containerPort=80,protocol=UDP]",
+        ),
+        (
+            "/spec/containers/0/securityContext/capabilities/add/1",
+            "spec.containers[name=web].securityContext.capabilities.add[=SYS_TIME]",
+        ),
+        (
+            "/spec/containers/0/securityContext/capabilities/add/2",
+            "spec.containers[name=web].securityContext.capabilities.add[2]",
         ),
         ("/metadata/annotations/a.b~1c", "metadata.annotations.\"a.b/c\""),
         ("/spec/volumes/0/name", "spec.volumes[name=a.b].name"),
@@ -139,6 +147,8 @@ fn keyed_paths_name_items_by_their_keys() {
         assert_eq!(path.resolve(root).unwrap().span(), root.pointer(pointer).unwrap().span());
     }
     assert_eq!(Path::resolve_keyed(root, "spec.containers[name=twin]"), None);
+    let twins = "spec.containers[name=web].securityContext.capabilities.add[=A]";
+    assert_eq!(Path::resolve_keyed(root, twins), None);
     assert_eq!(Path::resolve_keyed(root, "spec.nothing"), None);
     assert!(Path::from_pointer(root, "/spec/containers/x").is_err());
     assert!(Path::from_pointer(root, "spec").is_err());

@@ -203,7 +203,7 @@ fn a_queue_of_the_first_version_keeps_its_rows() {
     let rows = queue.run(async |queue| queue.list(&Filter::default()).await).unwrap();
     let [a, b] = rows.as_slice() else { panic!("{rows:?}") };
     assert_eq!((a.attempts, a.enqueued_at, a.risk, a.kev), (1, 1_700_000_000.5, 85.0, true));
-    assert_eq!(a.due_at, 1_6.0_000_000.5 + 7.0 * 86_400.0);
+    assert_eq!(a.due_at, 1_700_000_000.5 + 6.0 * 86_400.0);
     assert_eq!(a.work.as_ref().unwrap().manifest_path, "a.yaml");
     assert_eq!(a.work.as_ref().unwrap().object.namespace.as_deref(), Some("shop"));
     assert_eq!((b.id.as_str(), b.risk, b.work.is_none()), ("b", 0.0, true));

@@ -17,6 +17,10 @@ pub(crate) struct Worker {
     /// Folder that the paths of items count from
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(crate) root: PathBuf,
+    /// More manifests to read for every batch, from which an object of it may depend: the whole
+    /// repository, where rules look at several files
+    #[arg(long = "in", value_name = "PATH", num_args = 1..)]
+    pub(crate) inputs: Vec<PathBuf>,
     /// Name in leases and journals; by default the host's name and the process's number
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,

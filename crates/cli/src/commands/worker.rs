@@ -192,7 +192,8 @@ impl Working<'_> {
     fn judge(&self, ready: &[Claimed]) -> anyhow::Result<Vec<Attempt>> {
         let items: Vec<_> = ready.iter().map(|one| &one.item).collect();
         let begin = Instant::now();
-        let sources = judge::sources(&items, &self.args.root, &self.session);
+        let mut sources = judge::sources(&items, &self.args.root, &self.session);
+        sources.add(self.session.read(&self.args.inputs));
         let corpus = self.session.corpus(&sources.inputs.files);
         let gates = self.args.server.gates();
         let proving = Proving::new(&self.session, &corpus, gates, false, self.server.as_ref())?;
