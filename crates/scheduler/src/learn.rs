@@ -126,9 +126,9 @@ const OWN: f64 = 2.0;
 /// Variance of the logarithms before any is known, a factor of e either way for one standard
 /// deviation, and how many attempts it weighs as much as.
 const SPREAD: f64 = 1.0;
-const SPREAD_STRENGTH: f64 = 20.0;
+const SPREAD_STRENGTH: f64 = 60.0;
 /// After how many attempts the observed excess of the mean counts as much as the log-normal one.
-const EXCESS_STRENGTH: f64 = 10.0;
+const EXCESS_STRENGTH: f64 = 100.0;
 /// The variance that is believed at most: the mean of wilder times says nothing any more.
 const SPREAD_LIMIT: f64 = 9.0;
 /// Rounds in which the effects of the relatives are told apart.
