@@ -207,7 +207,10 @@ fn traced(folder: &Folder, args: &[&str]) -> String {
     command.args(["-f", "-qq", "-e", "trace=%network", "-o", "trace.txt", BINARY]).args(args);
     command.current_dir(folder.path()).env("XDG_CACHE_HOME", folder.at("cache"));
     run(command, b"").ended(1);
-    folder.read("trace.txt")
+    // Two ends within one process reach nobody.
+    let calls = folder.read("trace.txt");
+    let outward = calls.lines().filter(|call| !call.contains("socketpair(AF_UNIX"));
+    outward.map(|call| format!("{call}\n")).collect()
 }
 
 #[test]
