@@ -157,7 +157,7 @@ fn an_item_comes_back_as_it_went_in() {
         queue.enqueue(std::slice::from_ref(&sent)).await.unwrap();
         let row = queue.show("a").await.unwrap();
         assert_eq!((row.enqueued_at, row.attempts, row.max_attempts), (NOW, 0, 3));
-        assert_eq!(row.due_at, NOW + HOUR);
+        assert_eq!(row.due_at, NOW + HOUR - DAY);
         assert_eq!(row.into_item().unwrap(), sent);
         let claimed = one(queue, Stage::Verify).await;
         sent.state = Leased;
@@ -167,7 +167,7 @@ fn an_item_comes_back_as_it_went_in() {
 }
 
 #[test]
-fn enqueueing_again_changes_nothing_but_stale_items() {
+fn enqueueing_again_renews_stale_items_and_scores_the_others() {
     everywhere(async |queue| {
         let stale = bring(queue, "stale", Stale).await;
         bring(queue, "dead", Dead).await;
@@ -176,14 +176,14 @@ fn enqueueing_again_changes_nothing_but_stale_items() {
         let again: Vec<_> =
             ["stale", "dead", "queued", "new", "new"].map(|id| item(id, 99.0)).into();
         let done = later.enqueue(&again).await.unwrap();
-        assert_eq!(done, Enqueued { new: 1, known: 3, rescored: 0, renewed: 1 });
+        assert_eq!(done, Enqueued { new: 1, known: 2, rescored: 1, renewed: 1 });
         let rows = later.list(&Filter::default()).await.unwrap();
         let found: Vec<_> =
             rows.iter().map(|r| (r.id.as_str(), r.state, r.risk, r.enqueued_at)).collect();
         let expected = [
             ("stale", Queued, 99.0, NOW),
             ("dead", Dead, 1.0, NOW),
-            ("queued", Queued, 1.0, NOW),
+            ("queued", Queued, 99.0, NOW),
             ("new", Queued, 99.0, NOW + HOUR),
         ];
         assert_eq!(found, expected);

@@ -61,7 +61,7 @@ impl Estimate {
 
     /// Mean seconds of an attempt.
     pub fn seconds(&self) -> f64 {
-        (self.log_mean + self.log_excess).exp()
+        seconds(self.log_mean + self.log_excess)
     }
 
     /// Successes for each second of work, on the average.
@@ -83,7 +83,7 @@ impl Estimate {
             .map_or_else(|_| self.probability(), |beta| beta.sample(random));
         let error: f64 = StandardNormal.sample(random);
         let log_mean = self.log_mean + error * self.log_mean_variance.sqrt();
-        probability / (log_mean + self.log_excess).exp()
+        probability / seconds(log_mean + self.log_excess)
     }
 
     fn upper(&self) -> f64 {
@@ -91,8 +91,13 @@ impl Estimate {
         let probability = self.probability();
         let deviation = (probability * (1.0 - probability) / (total + 1.0)).sqrt();
         let log_mean = self.log_mean - self.log_mean_variance.sqrt();
-        (probability + deviation).min(1.0) / (log_mean + self.log_excess).exp()
+        (probability + deviation).min(1.0) / seconds(log_mean + self.log_excess)
     }
+}
+
+/// From the logarithm, within what a time can be: indices stay finite numbers whatever was measured.
+fn seconds(log: f64) -> f64 {
+    log.exp().clamp(1e-9, 1e12)
 }
 
 /// Randomness for [`Estimate::explored`], the same for the same seed.
@@ -398,6 +403,18 @@ mod tests {
         let drawn: Vec<f64> =
             (0..2000).map(|_| estimates[known].explored(Explore::Thompson, &mut random)).collect();
         close(drawn.iter().sum::<f64>() / 2000.0, estimates[known].weight(), 0.02);
+    }
+
+    #[test]
+    fn times_that_cannot_be_do_not_spoil_the_order() {
+        let mut learner = Learner::default();
+        for (number, rule) in ["a", "b", "c"].into_iter().enumerate() {
+            learner.class(&class(rule, "Pod"), PRIOR);
+            (0..4).for_each(|_| learner.add(number, false, [1e-308, 1e300, 1.0][number]));
+        }
+        for estimate in learner.estimates() {
+            assert!(estimate.weight().is_finite() && estimate.seconds() > 0.0, "{estimate:?}");
+        }
     }
 
     proptest! {
