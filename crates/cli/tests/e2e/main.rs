@@ -27,6 +27,7 @@ mod reference;
 mod risk;
 mod same_bytes;
 mod scanners;
+mod schedule;
 mod server;
 mod tool;
 mod usage;
