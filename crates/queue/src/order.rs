@@ -23,9 +23,14 @@ pub(crate) struct Order {
 }
 
 /// Items that are ranked at once for the claims to come.
-const DEPTH: usize = 128;
-/// Candidates of a claim beyond its limit, because others may hold some.
+const DEPTH: usize = 512;
+/// Items of each class that are looked at to tell how good an item must be to be among these.
+const SAMPLE: usize = 8;
+/// Others who claim as much at the same time, before a claim finds all of its candidates taken.
+const OTHERS: usize = 8;
+/// Candidates of a claim beyond that, and most that are for others.
 const SPARE: usize = 32;
+const MOST_FOR_OTHERS: usize = 512;
 /// A claim that was rolled back gives its item back without a sign; it is seen again after this.
 const GOOD_FOR: Duration = Duration::from_secs(1);
 
@@ -42,25 +47,28 @@ const HEAD: &str = "
     ORDER BY i.risk * heads.weight DESC, i.risk DESC, i.seq
     LIMIT 1";
 
-/// Only the classes with the best heads can hold the best items, and of these only what is as good as
-/// the last of the heads.
+/// The best items of every class are a sample: what is not as good as the last that is wanted of the
+/// sample cannot be among the best of all.
 const RANK: &str = "
     WITH lane AS MATERIALIZED (
         SELECT max(lane) AS n FROM (
             (SELECT lane FROM items WHERE lane = {high} LIMIT 1) UNION ALL
             (SELECT lane FROM items WHERE lane = {low} LIMIT 1)) lanes),
-    heads AS MATERIALIZED (
+    sample AS MATERIALIZED (
         SELECT c.id AS class, c.weight, h.risk * c.weight AS index
         FROM classes c CROSS JOIN LATERAL (
-            SELECT risk, seq FROM items
+            SELECT risk FROM items
             WHERE lane = (SELECT n FROM lane) AND class = c.id
-            ORDER BY risk DESC, seq LIMIT 1) h
-        ORDER BY h.risk * c.weight DESC, h.risk DESC, h.seq
-        LIMIT $1),
+            ORDER BY risk DESC, seq LIMIT {sample}) h),
     least AS MATERIALIZED (
-        SELECT CASE WHEN count(*) < $1 THEN 0.0 ELSE min(index) * (1 - 1e-9) END AS index FROM heads)
+        SELECT coalesce(
+            (SELECT index FROM sample ORDER BY index DESC OFFSET $1 - 1 LIMIT 1) * (1 - 1e-9),
+            0.0) AS index),
+    good AS MATERIALIZED (
+        SELECT class, weight FROM sample GROUP BY class, weight
+        HAVING max(index) >= (SELECT index FROM least))
     SELECT (SELECT n FROM generations WHERE stage = {stage}), (SELECT n FROM lane), i.seq
-    FROM heads h CROSS JOIN LATERAL (
+    FROM good h CROSS JOIN LATERAL (
         SELECT seq, risk FROM items
         WHERE lane = (SELECT n FROM lane) AND class = h.class
               AND risk >= (SELECT index FROM least) / h.weight
@@ -122,7 +130,7 @@ impl Queue {
     /// The candidates of a claim; `None` when nothing is ready. The first attempt takes what was
     /// ranked before; when others hold all of a lane, a later attempt looks into the other.
     pub(crate) async fn order(&self, claim: &Claim, attempt: u32) -> Result<Option<Order>, Error> {
-        let wanted = claim.limit + SPARE;
+        let wanted = claim.limit + (claim.limit * OTHERS).min(MOST_FOR_OTHERS) + SPARE;
         let known = self.orders()[claim.stage.index()].clone();
         let known = known.filter(|order| order.ranked.elapsed() < GOOD_FOR);
         if let (0, Some(mut order)) = (attempt, known) {
@@ -135,6 +143,7 @@ impl Queue {
         let sql = RANK
             .replace("{high}", &high.to_string())
             .replace("{low}", &low.to_string())
+            .replace("{sample}", &SAMPLE.to_string())
             .replace("{stage}", &low.to_string());
         let depth = i64::try_from(DEPTH.max(wanted)).unwrap_or(i64::MAX);
         let rows: Vec<(i64, i64, i64)> = self.single(&sql, &[Value::Int(depth)]).await?;

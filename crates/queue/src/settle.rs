@@ -7,6 +7,7 @@ use crate::store::Value;
 use crate::transition::Event;
 use crate::{Error, Queue, Stage};
 use record::{PatchOperation, QueueState};
+use std::collections::HashMap;
 
 /// How an attempt succeeded.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +64,34 @@ const SETTLE: &str = "
     WHERE id = $2 AND token = $3 AND state IN ({before})
     RETURNING state";
 
+/// What a worker was asked to write down of several items.
+const COMPLETED: [(&str, &str); 5] = [
+    ("id", "text"),
+    ("token", "int8"),
+    ("note", "text"),
+    ("seconds", "float8"),
+    ("inverse", "text"),
+];
+
+/// Rows in one order, so that two who lock many do not wait for each other for ever.
+const COMPLETE_ALL: &str = "
+    WITH done AS MATERIALIZED (
+        SELECT i.seq, r.note, r.seconds, r.inverse
+        FROM {rows} AS r JOIN items i ON i.id = r.id AND i.token = r.token
+        WHERE i.state IN ({before})
+        ORDER BY i.seq {lock})
+    UPDATE items
+    SET state = {after}, event = '{event}', last_update = {now}, reason = done.note,
+        failure = NULL, seconds = done.seconds, inverse = coalesce(done.inverse, items.inverse),
+        {set}
+    FROM done
+    WHERE items.seq = done.seq
+    RETURNING items.id, items.state";
+
+/// What a success does to the rest of an item.
+const COMPLETE_SET: &str =
+    "until = NULL, attempts = CASE state WHEN 'leased' THEN 0 ELSE attempts END";
+
 const HEARTBEAT: &str = "
     UPDATE items SET last_update = {now}, until = {now} + $4
     WHERE id = $2 AND token = $3 AND state IN ('leased', 'applying')
@@ -102,13 +131,11 @@ impl Queue {
         token: i64,
         completed: &Completed,
     ) -> Result<QueueState, Error> {
-        let inverse = completed.inverse.as_ref().map(serde_json::to_string).transpose();
-        let inverse = inverse.map_err(|source| unreadable(&self.location, id, source))?;
+        let inverse = self.inverse(id, completed)?;
         let change = Change {
             event: Event::Complete,
             after: Event::Complete.after(),
-            set: "until = NULL, attempts = CASE state WHEN 'leased' THEN 0 ELSE attempts END"
-                .to_owned(),
+            set: COMPLETE_SET.to_owned(),
             reason: completed.note.as_deref(),
             failure: None,
             seconds: seconds(completed.seconds)?,
@@ -116,6 +143,50 @@ impl Queue {
             number: None,
         };
         self.settle(id, token, change).await
+    }
+
+    /// Like [`Queue::complete`] for several items, given by id and token, in one transaction: what
+    /// became of each, in the order given. One that is refused keeps none of the others back.
+    ///
+    /// # Errors
+    /// When the queue cannot be written, or a number is out of range; nothing is changed then.
+    pub async fn complete_all(
+        &self,
+        done: &[(&str, i64, Completed)],
+    ) -> Result<Vec<Result<QueueState, Error>>, Error> {
+        let row = |(id, token, completed): &(&str, i64, Completed)| {
+            Ok(serde_json::json!({
+                "id": id, "token": token, "note": completed.note,
+                "seconds": seconds(completed.seconds)?, "inverse": self.inverse(id, completed)?,
+            }))
+        };
+        let rows: Vec<serde_json::Value> = done.iter().map(row).collect::<Result<_, Error>>()?;
+        let text = serde_json::Value::from(rows).to_string();
+        let lock = if self.store.is_postgres() { "FOR UPDATE OF i" } else { "" };
+        let sql = COMPLETE_ALL
+            .replace("{rows}", &self.store.records("$2", &COMPLETED))
+            .replace("{lock}", lock)
+            .replace("{set}", COMPLETE_SET)
+            .replace("{after}", &Event::Complete.after())
+            .replace("{event}", Event::Complete.as_str())
+            .replace("{before}", &Event::Complete.before())
+            .replace("{now}", self.store.now());
+        let values = [self.store.clock(self.fixed), Value::Text(Some(&text))];
+        let changed: Vec<(String, String)> = self.single(&sql, &values).await?;
+        let changed: HashMap<String, String> = changed.into_iter().collect();
+        let mut became = Vec::with_capacity(done.len());
+        for (id, token, _) in done {
+            became.push(match changed.get(*id) {
+                Some(name) => state(&self.location, id, name),
+                None => self.unchanged(id, *token, Some(Event::Complete)).await,
+            });
+        }
+        Ok(became)
+    }
+
+    fn inverse(&self, id: &str, completed: &Completed) -> Result<Option<String>, Error> {
+        let inverse = completed.inverse.as_ref().map(serde_json::to_string).transpose();
+        inverse.map_err(|source| unreadable(&self.location, id, source))
     }
 
     /// The attempt failed: the item sleeps, or is dead. Can be asked again, as
