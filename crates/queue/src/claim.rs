@@ -61,7 +61,8 @@ const LEASE: &str = "
     attempts = attempts + 1, who = $3, failure = NULL, seconds = NULL";
 
 /// One statement, so that a claim is one question to the server: nothing of it happens unless the
-/// order in `$6` is still that of generation `$5`.
+/// order in `$6` is still that of generation `$5`. `lane + 0` keeps the index of all that waits out of
+/// it: without statistics, as after a large import, the whole of it would be read.
 const TAKE: &str = "
     WITH fresh AS MATERIALIZED (SELECT n FROM generations WHERE stage = {stage} AND n = $5),
     turns AS MATERIALIZED (
@@ -75,7 +76,7 @@ const TAKE: &str = "
         FOR UPDATE SKIP LOCKED),
     best AS MATERIALIZED (
         SELECT seq FROM items
-        WHERE seq = ANY ($6::text::bigint[]) AND lane = {lane} AND EXISTS (SELECT 1 FROM fresh)
+        WHERE seq = ANY ($6::text::bigint[]) AND lane + 0 = {lane} AND EXISTS (SELECT 1 FROM fresh)
               AND NOT seq = ANY (ARRAY (SELECT seq FROM due))
         ORDER BY array_position($6::text::bigint[], seq)
         LIMIT $4 - (SELECT count(*) FROM due)

@@ -23,9 +23,10 @@ pub(crate) struct Order {
 }
 
 /// Items that are ranked at once for the claims to come.
-const DEPTH: usize = 512;
-/// Items of each class that are looked at to tell how good an item must be to be among these.
-const SAMPLE: usize = 8;
+const DEPTH: usize = 256;
+/// Classes whose best items are looked at first, to tell how good an item must be to be among these;
+/// of each, as many items as make twice the depth.
+const SAMPLED: usize = 16;
 /// Others who claim as much at the same time, before a claim finds all of its candidates taken.
 const OTHERS: usize = 8;
 /// Candidates of a claim beyond that, and most that are for others.
@@ -47,34 +48,39 @@ const HEAD: &str = "
     ORDER BY i.risk * heads.weight DESC, i.risk DESC, i.seq
     LIMIT 1";
 
-/// The best items of every class are a sample: what is not as good as the last that is wanted of the
-/// sample cannot be among the best of all.
+/// The best items of the classes with the best heads are a sample: what is not as good as the last that
+/// is wanted of the sample cannot be among the best of all.
 const RANK: &str = "
     WITH lane AS MATERIALIZED (
         SELECT max(lane) AS n FROM (
             (SELECT lane FROM items WHERE lane = {high} LIMIT 1) UNION ALL
             (SELECT lane FROM items WHERE lane = {low} LIMIT 1)) lanes),
-    sample AS MATERIALIZED (
+    heads AS MATERIALIZED (
         SELECT c.id AS class, c.weight, h.risk * c.weight AS index
         FROM classes c CROSS JOIN LATERAL (
             SELECT risk FROM items
             WHERE lane = (SELECT n FROM lane) AND class = c.id
-            ORDER BY risk DESC, seq LIMIT {sample}) h),
+            ORDER BY risk DESC, seq LIMIT 1) h),
+    sample AS MATERIALIZED (
+        SELECT i.risk * h.weight AS index
+        FROM (SELECT class, weight FROM heads ORDER BY index DESC LIMIT {sampled}) h
+        CROSS JOIN LATERAL (
+            SELECT risk FROM items
+            WHERE lane = (SELECT n FROM lane) AND class = h.class
+            ORDER BY risk DESC, seq LIMIT {each}) i),
     least AS MATERIALIZED (
         SELECT coalesce(
-            (SELECT index FROM sample ORDER BY index DESC OFFSET $1 - 1 LIMIT 1) * (1 - 1e-9),
-            0.0) AS index),
-    good AS MATERIALIZED (
-        SELECT class, weight FROM sample GROUP BY class, weight
-        HAVING max(index) >= (SELECT index FROM least))
+            (SELECT index FROM sample ORDER BY index DESC OFFSET {depth} - 1 LIMIT 1) * (1 - 1e-9),
+            0.0) AS index)
     SELECT (SELECT n FROM generations WHERE stage = {stage}), (SELECT n FROM lane), i.seq
-    FROM good h CROSS JOIN LATERAL (
+    FROM heads h CROSS JOIN LATERAL (
         SELECT seq, risk FROM items
         WHERE lane = (SELECT n FROM lane) AND class = h.class
               AND risk >= (SELECT index FROM least) / h.weight
-        ORDER BY risk DESC, seq LIMIT $1) i
+        ORDER BY risk DESC, seq LIMIT {depth}) i
+    WHERE h.index >= (SELECT index FROM least)
     ORDER BY i.risk * h.weight DESC, i.risk DESC, i.seq
-    LIMIT $1";
+    LIMIT {depth}";
 
 impl Order {
     /// As PostgreSQL writes an array.
@@ -140,13 +146,16 @@ impl Queue {
         let ranked = Instant::now();
         let low = claim.stage.lane();
         let high = if attempt > 1 { low } else { low + 1 };
+        let depth = DEPTH.max(wanted);
         let sql = RANK
             .replace("{high}", &high.to_string())
             .replace("{low}", &low.to_string())
-            .replace("{sample}", &SAMPLE.to_string())
+            .replace("{sampled}", &SAMPLED.to_string())
+            .replace("{each}", &(2 * depth).div_ceil(SAMPLED).to_string())
+            // Written out, because the planner must know how few rows are wanted.
+            .replace("{depth}", &depth.to_string())
             .replace("{stage}", &low.to_string());
-        let depth = i64::try_from(DEPTH.max(wanted)).unwrap_or(i64::MAX);
-        let rows: Vec<(i64, i64, i64)> = self.single(&sql, &[Value::Int(depth)]).await?;
+        let rows: Vec<(i64, i64, i64)> = self.single(&sql, &[]).await?;
         let Some(&(generation, lane, _)) = rows.first() else { return Ok(None) };
         let seqs = rows.into_iter().map(|(.., seq)| seq).collect();
         let mut order = Order { generation, lane, seqs, ranked };
