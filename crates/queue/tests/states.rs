@@ -228,6 +228,31 @@ fn what_was_settled_can_be_said_again_with_the_same_token() {
 }
 
 #[test]
+fn several_successes_are_written_at_once_and_a_refused_one_holds_none_back() {
+    everywhere(async |queue| {
+        queue.enqueue(&[item("a", 3.0), item("b", 2.0), item("c", 1.0)]).await.unwrap();
+        let held = queue.claim(&common::claim(Stage::Verify, 3)).await.unwrap();
+        let with = |n: usize, token| {
+            let completed = Completed { seconds: Some(1.5), ..Completed::default() };
+            (held[n].item.id.as_str(), token, completed)
+        };
+        let all = [with(0, 1), with(1, 7), with(2, 1), ("none", 1, Completed::default())];
+        let became = queue.complete_all(&all).await.unwrap();
+        assert!(matches!(became[0], Ok(Verified)), "{became:?}");
+        assert!(matches!(became[1], Err(Error::Fenced { token: 7, current: 1, .. })), "{became:?}");
+        assert!(matches!(became[2], Ok(Verified)), "{became:?}");
+        assert!(matches!(became[3], Err(Error::Unknown { .. })), "{became:?}");
+        assert_eq!(queue.show("b").await.unwrap().state, Leased);
+        // Asked again, nothing changes.
+        let again = queue.complete_all(&all[..1]).await.unwrap();
+        assert!(matches!(again[0], Ok(Verified)));
+        assert_eq!(queue.journal("a").await.unwrap().len(), 3);
+        assert_eq!(queue.learn(|classes| vec![1.0; classes.len()]).await.unwrap().outcomes, 2);
+        assert!(queue.complete_all(&[]).await.unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_lease_that_ran_out_can_be_completed_until_somebody_ends_it() {
     everywhere(async |queue| {
         let token = bring(queue, "a", Leased).await;

@@ -134,8 +134,7 @@ impl Working<'_> {
             }
         };
         // All is written down before any of it is told: nobody may listen.
-        let settled: Vec<Settled> =
-            claimed.iter().zip(&attempts).map(|(one, attempt)| self.settle(one, attempt)).collect();
+        let settled = self.settle(claimed, &attempts)?;
         self.keep(claimed, &attempts)?;
         let mut all_verified = true;
         for ((one, attempt), settled) in claimed.iter().zip(&attempts).zip(settled) {
@@ -202,26 +201,45 @@ impl Working<'_> {
         Ok(judge::all(&items, &sources, &judge, &self.session, share))
     }
 
-    /// Writes down how an attempt ended.
-    fn settle(&self, one: &Claimed, attempt: &Attempt) -> Settled {
-        let (id, token) = (one.item.id.as_str(), one.token);
-        let seconds = attempt.seconds;
-        let settled = match &attempt.judged {
-            Judged::Verified => self.ask(&async |store| {
-                let completed = Completed { seconds: Some(seconds), ..Completed::default() };
-                store.complete(id, token, &completed).await
-            }),
-            Judged::Stale(reason) => self.ask(&async |store| store.stale(id, token, reason).await),
-            Judged::Failed { class, reason } => self.ask(&async |store| {
-                let (class, reason) = ((*class).to_owned(), reason.clone());
-                let failure =
-                    Failure { reason, class, seconds: Some(seconds), retry: Retry::Later };
-                store.fail(id, token, &failure).await
-            }),
+    /// Writes down how the attempts ended, all successes at once.
+    fn settle(&self, claimed: &[Claimed], attempts: &[Attempt]) -> anyhow::Result<Vec<Settled>> {
+        let is_verified = |attempt: &Attempt| matches!(attempt.judged, Judged::Verified);
+        let verified: Vec<_> = claimed
+            .iter()
+            .zip(attempts)
+            .filter(|(_, attempt)| is_verified(attempt))
+            .map(|(one, attempt)| {
+                let seconds = Some(attempt.seconds);
+                (one.item.id.as_str(), one.token, Completed { seconds, ..Completed::default() })
+            })
+            .collect();
+        let mut became = self.ask(&async |store| store.complete_all(&verified).await)?.into_iter();
+        let settle = |(one, attempt): (&Claimed, &Attempt)| {
+            if !is_verified(attempt) {
+                return self.settle_other(one, attempt);
+            }
+            match became.next()? {
+                Ok(QueueState::Verified) if self.approves(one) => Some(self.approve(&one.item.id)),
+                became => Some(became),
+            }
         };
-        match settled {
-            Ok(QueueState::Verified) if self.approves(one) => self.approve(id),
-            settled => settled,
+        Ok(claimed.iter().zip(attempts).filter_map(settle).collect())
+    }
+
+    fn settle_other(&self, one: &Claimed, attempt: &Attempt) -> Option<Settled> {
+        let (id, token) = (one.item.id.as_str(), one.token);
+        match &attempt.judged {
+            Judged::Verified => None,
+            Judged::Stale(reason) => {
+                Some(self.ask(&async |store| store.stale(id, token, reason).await))
+            }
+            Judged::Failed { class, reason } => Some(self.ask(&async |store| {
+                let (class, reason) = ((*class).to_owned(), reason.clone());
+                let seconds = Some(attempt.seconds);
+                store
+                    .fail(id, token, &Failure { reason, class, seconds, retry: Retry::Later })
+                    .await
+            })),
         }
     }
 

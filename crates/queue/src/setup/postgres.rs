@@ -26,7 +26,7 @@ pub(super) async fn connect(
     let options = options
         .clone()
         .application_name("k8s-auto-fix")
-        .options([("search_path", SCHEMA)])
+        .options([("search_path", SCHEMA), ("plan_cache_mode", "force_generic_plan")])
         .disable_statement_logging();
     let mut connection = first(queue, &options).await?;
     prepare(queue, &mut connection, create).await?;
