@@ -272,9 +272,18 @@ fn entry(
             successes: belief.successes,
             starts_in: round(starts_in),
             due_in: due_in(score, settings).map(round),
-            reason: reason(score, belief, turn, starts_in, settings),
+            reason: held(candidate, settings) + &reason(score, belief, turn, starts_in, settings),
         }),
     }
+}
+
+/// What a change window that is closed now has to do with the place.
+fn held(candidate: &Candidate, settings: &Settings<'_>) -> String {
+    let Candidate { namespace, score, .. } = candidate;
+    let closed_for =
+        |now| (settings.windows.opens(namespace, score.kev, now) - now).max(0.0) / 3600.0;
+    let hours = settings.now.map_or(0.0, closed_for);
+    if hours > 0.0 { format!("its change window opens in {hours:.1} h; ") } else { String::new() }
 }
 
 fn reason(
@@ -425,7 +434,12 @@ mod tests {
         let now = Settings { now: Some(86_400.0 + 9.5 * 3600.0), ..settings(&windows) };
         let entries = rank(&[held, candidate("a", 1.0)], &Learner::default(), &now).unwrap();
         assert_eq!(ids(&entries), ["a", "held"]);
-        assert_eq!(entries[1].explained.as_ref().unwrap().starts_in, 1800.0);
+        let explained = entries[1].explained.as_ref().unwrap();
+        assert_eq!(explained.starts_in, 1800.0);
+        assert!(
+            explained.reason.starts_with("its change window opens in 0.5 h; "),
+            "{explained:?}"
+        );
     }
 
     #[test]
