@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod carry;
 pub(crate) mod queue;
 pub(crate) mod worker;
 
@@ -70,6 +71,13 @@ pub(crate) enum Command {
     Queue(queue::Queue),
     /// Judge the items of a queue again, against the source as it is now
     Worker(worker::Worker),
+    /// Put accepted fixes into batches that are rolled out together
+    Batches(carry::Batches),
+    /// Carry accepted fixes into a git repository
+    #[command(subcommand)]
+    Gitops(carry::Gitops),
+    /// Take back what `gitops write` wrote, also where others have edited the files since
+    Undo(carry::Undo),
     /// Check what the tool needs and finds here
     Doctor(Doctor),
     /// Write a completion script for a shell
@@ -349,7 +357,7 @@ pub(crate) struct ProposerArgs {
 
 /// What is found out about images. The command line alone turns it on: a configuration file that
 /// comes with the manifests must not make the tool call out.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct EvidenceArgs {
     /// Where to find out more about images: registry asks the registries that they are from.
     /// Without it nothing leaves the machine

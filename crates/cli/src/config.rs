@@ -8,7 +8,7 @@ use models::Backend;
 use record::Severity;
 use risk::RiskSettings;
 use rules::{Parameters, Values};
-use scheduler::window::Window;
+use scheduler::window::{Freeze, Window};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -86,6 +86,8 @@ pub(crate) struct Scheduling {
     pub(crate) lead_hours: Option<f64>,
     /// When items may be worked on.
     pub(crate) windows: Vec<Window>,
+    /// When nothing is changed.
+    pub(crate) freezes: Vec<Freeze>,
 }
 
 impl Scheduling {

@@ -49,6 +49,20 @@ impl Session {
         Ok(())
     }
 
+    /// The evidence that a run went by, unless the flags name other evidence.
+    pub(crate) fn gather_again(
+        &mut self,
+        args: &EvidenceArgs,
+        run: Option<&Path>,
+    ) -> anyhow::Result<()> {
+        let kept = run.map(|run| run.join(FILE)).filter(|path| path.is_file());
+        let mut args = args.clone();
+        if args.evidence_file.is_empty() {
+            args.evidence_file.extend(kept);
+        }
+        self.gather(&args, &[])
+    }
+
     fn ask(&self, args: &EvidenceArgs, files: &[Input]) -> anyhow::Result<Gathered> {
         let registry = Registry::new(options(args)?)?;
         let corpus = Corpus::new(files, self.context);

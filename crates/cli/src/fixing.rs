@@ -124,11 +124,13 @@ fn hear_the_server(fixed: &mut Fixed, verdicts: &[ObjectVerdict]) {
 
 /// The new text of every file that accepted patches change.
 fn texts(corpus: &Corpus<'_>, files: &[Input], verdicts: &[ObjectVerdict]) -> Fixed {
-    let edits = verifier::file_edits(corpus, verdicts);
+    let accepted =
+        verdicts.iter().enumerate().filter_map(|(at, v)| Some((at, v.accepted.as_ref()?)));
+    let edits = verifier::file_edits(corpus, accepted);
     let refused = edits.refused.into_iter();
     let mut fixed = Fixed {
         cured: edits.cured,
-        refused: refused.map(|(file, reason)| (files[file].path.clone(), reason)).collect(),
+        refused: refused.map(|((file, _), reason)| (files[file].path.clone(), reason)).collect(),
         ..Fixed::default()
     };
     for (file, edits) in edits.edits {

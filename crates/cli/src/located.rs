@@ -92,7 +92,7 @@ impl Sources {
             .then(|| failed.map_or_else(missing, |failed| format!("{path}: {}", failed.reason)))
     }
 
-    fn file_of(&self, detection: &Detection) -> Option<usize> {
+    pub(crate) fn file_of(&self, detection: &Detection) -> Option<usize> {
         let embedded = self.embedded.get(&detection.id);
         self.files.get(&detection.manifest_path).or(embedded).copied()
     }
@@ -325,7 +325,7 @@ fn file_below(base: &Path, named: &str) -> Option<PathBuf> {
     inside.then_some(path)
 }
 
-fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) -> bool {
+pub(crate) fn is_the_object(detection: &Detection, corpus: &Corpus<'_>, position: usize) -> bool {
     let object = corpus.object(position);
     detection.object.as_ref().is_none_or(|wanted| {
         wanted.kind == object.kind

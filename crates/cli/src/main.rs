@@ -1,14 +1,17 @@
 //! `k8s-auto-fix`: arguments, configuration, progress and rendering. The work is done by the
 //! rooms.
 
+mod archive;
 mod args;
 mod commands;
 mod config;
 mod counting;
 mod evidence;
 mod fixing;
+mod grouping;
 mod importing;
 mod inputs;
+mod landing;
 mod linter;
 mod located;
 mod proposing;
@@ -113,6 +116,9 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Schedule(args) => commands::schedule::run(common, args),
         Command::Queue(args) => commands::queue::run(common, args),
         Command::Worker(args) => commands::worker::run(common, args),
+        Command::Batches(args) => commands::batches::run(common, args),
+        Command::Gitops(args) => commands::gitops::run(common, args),
+        Command::Undo(args) => commands::undo::run(common, args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),
     }

@@ -5,6 +5,7 @@
 //! is ours is therefore optional when reading.
 
 mod attempt;
+mod batch;
 mod date;
 mod detection;
 mod evidence;
@@ -15,6 +16,7 @@ mod ranking;
 mod verdict;
 
 pub use attempt::{Attempt, AttemptOutcome, Attempts, Usage};
+pub use batch::{Batch, BatchWindow, BlastRadius, GroupBy};
 pub use date::{Date, DateError};
 pub use detection::{Detection, ObjectRef, Region};
 pub use evidence::{Evidence, Fact, Subject};

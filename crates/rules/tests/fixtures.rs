@@ -108,7 +108,9 @@ fn listing(corpus: &Corpus<'_>, found: &[Vec<Found>], verdicts: &[ObjectVerdict]
 }
 
 fn fixed_text(corpus: &Corpus<'_>, verdicts: &[ObjectVerdict], text: &str) -> String {
-    let edits = file_edits(corpus, verdicts);
+    let accepted =
+        verdicts.iter().enumerate().filter_map(|(at, v)| Some((at, v.accepted.as_ref()?)));
+    let edits = file_edits(corpus, accepted);
     assert!(edits.refused.is_empty(), "{:?}", edits.refused);
     edits
         .edits

@@ -283,6 +283,9 @@ fn held(candidate: &Candidate, settings: &Settings<'_>) -> String {
     let closed_for =
         |now| (settings.windows.opens(namespace, score.kev, now) - now).max(0.0) / 3600.0;
     let hours = settings.now.map_or(0.0, closed_for);
+    if hours.is_infinite() {
+        return "no change window opens for it; ".to_owned();
+    }
     if hours > 0.0 { format!("its change window opens in {hours:.1} h; ") } else { String::new() }
 }
 
@@ -427,7 +430,8 @@ mod tests {
     #[test]
     fn a_change_window_holds_an_item_back_and_nobody_else() {
         let window = serde_json::json!({ "namespaces": ["prod"], "from": "10:00", "to": "11:00" });
-        let windows = Windows::new(&[serde_json::from_value::<Window>(window).unwrap()]).unwrap();
+        let windows =
+            Windows::new(&[serde_json::from_value::<Window>(window).unwrap()], &[]).unwrap();
         let mut held = candidate("held", 99.0);
         held.namespace = "prod".to_owned();
         // Half past nine on a day of 1970.

@@ -1,7 +1,7 @@
-//! Change windows: when a fix may be carried out.
+//! Change windows and freezes: when a fix may be carried out.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use jiff::civil::{Date, Time, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use serde::Deserialize;
@@ -24,6 +24,28 @@ pub struct Window {
     #[serde(default = "utc")]
     pub zone: String,
     /// Whether items with a known exploited vulnerability need not wait for it.
+    #[serde(default)]
+    pub exploited_at_any_time: bool,
+}
+
+/// A time in which nothing is changed, as the configuration writes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// Namespaces that it is for, as globs; all when empty.
+    #[serde(default)]
+    pub namespaces: Vec<String>,
+    /// When it begins, as `YYYY-MM-DDTHH:MM`.
+    pub from: String,
+    /// When it ends, in the same form; not before `from`.
+    pub to: String,
+    /// Time zone, such as `Europe/Berlin`.
+    #[serde(default = "utc")]
+    pub zone: String,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: String,
+    /// Whether items with a known exploited vulnerability are changed all the same.
     #[serde(default)]
     pub exploited_at_any_time: bool,
 }
@@ -60,19 +82,26 @@ impl Day {
     }
 }
 
-/// A window that does not say when it opens.
+/// A window or freeze that does not say when it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("change window {number}: `{value}` is not {expected}")]
+#[error("{what} {number}: `{value}` is not {expected}")]
 pub struct WindowError {
-    /// Which window, from 1.
+    what: &'static str,
+    /// Which one, from 1.
     number: usize,
     value: String,
     expected: &'static str,
 }
 
-/// All windows of a configuration.
+/// Windows or freezes that follow each other before an item counts as never open.
+const CHANGES: usize = 64;
+
+/// All windows and freezes of a configuration.
 #[derive(Debug, Clone, Default)]
-pub struct Windows(Vec<Known>);
+pub struct Windows {
+    windows: Vec<Known>,
+    freezes: Vec<Frozen>,
+}
 
 #[derive(Debug, Clone)]
 struct Known {
@@ -85,51 +114,132 @@ struct Known {
     exploited_at_any_time: bool,
 }
 
+#[derive(Debug, Clone)]
+struct Frozen {
+    namespaces: Option<GlobSet>,
+    /// Unix seconds.
+    from: f64,
+    to: f64,
+    reason: String,
+    exploited_at_any_time: bool,
+}
+
 impl Windows {
     /// Reads the times, zones and globs.
     ///
     /// # Errors
     /// The first that is none.
-    pub fn new(windows: &[Window]) -> Result<Self, WindowError> {
-        let known = windows.iter().enumerate().map(|(index, window)| Known::new(index + 1, window));
-        known.collect::<Result<_, _>>().map(Self)
+    pub fn new(windows: &[Window], freezes: &[Freeze]) -> Result<Self, WindowError> {
+        let windows =
+            windows.iter().enumerate().map(|(index, window)| Known::new(index + 1, window));
+        let freezes =
+            freezes.iter().enumerate().map(|(index, freeze)| Frozen::new(index + 1, freeze));
+        Ok(Self {
+            windows: windows.collect::<Result<_, _>>()?,
+            freezes: freezes.collect::<Result<_, _>>()?,
+        })
     }
 
     /// When an item may be worked on, at `at` or later, both Unix seconds. An item that no window
-    /// is for may be worked on at any time; one that several are for, in any of them.
+    /// is for may be worked on at any time but in a freeze; one that several are for, in any of
+    /// them. Infinite when freezes leave no time within reach.
     pub fn opens(&self, namespace: &str, kev: bool, at: f64) -> f64 {
-        let fitting = self.0.iter().filter(|window| window.is_for(namespace));
-        let opens = fitting.map(|window| window.opens(kev, at)).min_by(f64::total_cmp);
-        opens.unwrap_or(at)
+        let mut at = at;
+        for _ in 0..CHANGES {
+            let fitting = self.windows.iter().filter(|window| holds(&window.namespaces, namespace));
+            let opens = fitting.map(|window| window.opens(kev, at)).min_by(f64::total_cmp);
+            let open = opens.unwrap_or(at);
+            match self.frozen(namespace, kev, open) {
+                None => return open,
+                Some(freeze) => at = freeze.to,
+            }
+        }
+        f64::INFINITY
+    }
+
+    /// Why an item is frozen at a time, as the configuration says it; `None` when it is not.
+    pub fn freeze(&self, namespace: &str, kev: bool, at: f64) -> Option<&str> {
+        self.frozen(namespace, kev, at).map(|freeze| freeze.reason.as_str())
+    }
+
+    fn frozen(&self, namespace: &str, kev: bool, at: f64) -> Option<&Frozen> {
+        self.freezes.iter().find(|freeze| {
+            holds(&freeze.namespaces, namespace)
+                && !(kev && freeze.exploited_at_any_time)
+                && (freeze.from..freeze.to).contains(&at)
+        })
+    }
+}
+
+fn holds(namespaces: &Option<GlobSet>, namespace: &str) -> bool {
+    namespaces.as_ref().is_none_or(|globs| globs.is_match(namespace))
+}
+
+/// Says what is wrong with a value.
+type Wrong<'a> = &'a dyn Fn(&str, &'static str) -> WindowError;
+
+/// `None` when there are none, which means all.
+fn globs(namespaces: &[String], wrong: Wrong<'_>) -> Result<Option<GlobSet>, WindowError> {
+    let mut globs = GlobSetBuilder::new();
+    for glob in namespaces {
+        globs.add(Glob::new(glob).map_err(|_| wrong(glob, "a glob of namespaces"))?);
+    }
+    let globs = globs.build().map_err(|_| wrong("namespaces", "a set of globs"))?;
+    Ok((!namespaces.is_empty()).then_some(globs))
+}
+
+fn zone(name: &str, wrong: Wrong<'_>) -> Result<TimeZone, WindowError> {
+    TimeZone::get(name).map_err(|_| wrong(name, "a time zone; write one such as Europe/Berlin"))
+}
+
+impl Frozen {
+    fn new(number: usize, freeze: &Freeze) -> Result<Self, WindowError> {
+        let what = "freeze";
+        let wrong =
+            |value: &str, expected| WindowError { what, number, value: value.to_owned(), expected };
+        let zone = zone(&freeze.zone, &wrong)?;
+        let moment = |text: &str| {
+            let time = DateTime::strptime("%Y-%m-%dT%H:%M", text).ok();
+            let zoned = time.and_then(|time| time.to_zoned_datetime(zone.clone()).ok());
+            // Years of seconds are exact in 53 bits.
+            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970")]
+            let seconds = zoned.map(|zoned| zoned.timestamp().as_second() as f64);
+            seconds.ok_or_else(|| wrong(text, "a day and time; write YYYY-MM-DDTHH:MM"))
+        };
+        let (from, to) = (moment(&freeze.from)?, moment(&freeze.to)?);
+        if to < from {
+            return Err(wrong(&freeze.to, "an end that comes after its begin"));
+        }
+        let reason = match freeze.reason.is_empty() {
+            true => format!("from {} to {} ({})", freeze.from, freeze.to, freeze.zone),
+            false => freeze.reason.clone(),
+        };
+        Ok(Self {
+            namespaces: globs(&freeze.namespaces, &wrong)?,
+            from,
+            to,
+            reason,
+            exploited_at_any_time: freeze.exploited_at_any_time,
+        })
     }
 }
 
 impl Known {
     fn new(number: usize, window: &Window) -> Result<Self, WindowError> {
+        let what = "change window";
         let wrong =
-            |value: &str, expected| WindowError { number, value: value.to_owned(), expected };
+            |value: &str, expected| WindowError { what, number, value: value.to_owned(), expected };
         let time = |text: &str| {
             Time::strptime("%H:%M", text).map_err(|_| wrong(text, "a time of day; write HH:MM"))
         };
-        let mut globs = GlobSetBuilder::new();
-        for glob in &window.namespaces {
-            globs.add(Glob::new(glob).map_err(|_| wrong(glob, "a glob of namespaces"))?);
-        }
-        let globs = globs.build().map_err(|_| wrong("namespaces", "a set of globs"))?;
-        let zone = TimeZone::get(&window.zone)
-            .map_err(|_| wrong(&window.zone, "a time zone; write one such as Europe/Berlin"))?;
         Ok(Self {
-            namespaces: (!window.namespaces.is_empty()).then_some(globs),
+            namespaces: globs(&window.namespaces, &wrong)?,
             days: window.days.iter().map(|day| day.weekday()).collect(),
             from: time(&window.from)?,
             to: time(&window.to)?,
-            zone,
+            zone: zone(&window.zone, &wrong)?,
             exploited_at_any_time: window.exploited_at_any_time,
         })
-    }
-
-    fn is_for(&self, namespace: &str) -> bool {
-        self.namespaces.as_ref().is_none_or(|globs| globs.is_match(namespace))
     }
 
     fn opens(&self, kev: bool, at: f64) -> f64 {
@@ -174,7 +284,7 @@ mod tests {
     use super::*;
 
     fn windows(yaml: serde_json::Value) -> Windows {
-        Windows::new(&serde_json::from_value::<Vec<Window>>(yaml).unwrap()).unwrap()
+        Windows::new(&serde_json::from_value::<Vec<Window>>(yaml).unwrap(), &[]).unwrap()
     }
 
     fn at(text: &str) -> f64 {
@@ -227,6 +337,29 @@ mod tests {
     }
 
     #[test]
+    fn a_freeze_closes_windows_and_says_why() {
+        let windows: Vec<Window> =
+            serde_json::from_value(serde_json::json!([{ "from": "20:00", "to": "22:00" }]))
+                .unwrap();
+        let freezes: Vec<Freeze> = serde_json::from_value(serde_json::json!([
+            { "namespaces": ["shop"], "from": "2026-12-18T12:00", "to": "2027-01-04T08:00",
+              "zone": "Europe/Berlin", "reason": "the sale", "exploited_at_any_time": true }
+        ]))
+        .unwrap();
+        let windows = Windows::new(&windows, &freezes).unwrap();
+        let christmas = at("2026-12-24T12:00:00Z");
+        assert_eq!(windows.opens("shop", false, christmas), at("2027-01-04T20:00:00Z"));
+        assert_eq!(windows.opens("shop", true, christmas), at("2026-12-24T20:00:00Z"));
+        assert_eq!(windows.opens("test", false, christmas), at("2026-12-24T20:00:00Z"));
+        assert_eq!(windows.freeze("shop", false, christmas), Some("the sale"));
+        // Noon in Berlin is eleven o'clock in UTC.
+        assert_eq!(windows.freeze("shop", false, at("2026-12-18T10:59:00Z")), None);
+        let backwards = Freeze { to: "2026-12-01T00:00".to_owned(), ..freezes[0].clone() };
+        let error = Windows::new(&[], &[backwards]).unwrap_err().to_string();
+        assert!(error.starts_with("freeze 1: `2026-12-01T00:00` is not an end"), "{error}");
+    }
+
+    #[test]
     fn what_is_no_window_is_named() {
         for (window, text) in [
             (serde_json::json!({ "from": "9", "to": "10:00" }), "`9` is not a time of day"),
@@ -241,7 +374,7 @@ mod tests {
             ),
         ] {
             let window: Window = serde_json::from_value(window).unwrap();
-            let error = Windows::new(&[window]).unwrap_err().to_string();
+            let error = Windows::new(&[window], &[]).unwrap_err().to_string();
             assert!(error.starts_with("change window 1: ") && error.contains(text), "{error}");
         }
     }

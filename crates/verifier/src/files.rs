@@ -1,4 +1,4 @@
-use crate::ObjectVerdict;
+use crate::Accepted;
 use detector::Corpus;
 use json_patch::PatchOperation;
 use manifest::{Source, TextEdit};
@@ -11,31 +11,34 @@ pub struct FileEdits {
     pub edits: BTreeMap<usize, Vec<TextEdit>>,
     /// Findings that the edits cure.
     pub cured: usize,
-    /// Documents whose objects' patches cannot be brought together: the input and the reason.
-    pub refused: Vec<(usize, String)>,
+    /// Documents whose objects' patches cannot be brought together: the input and the document in
+    /// it, and the reason.
+    pub refused: Vec<((usize, usize), String)>,
 }
 
-/// Brings the accepted patches of all objects together, file by file.
-pub fn file_edits(corpus: &Corpus<'_>, verdicts: &[ObjectVerdict]) -> FileEdits {
-    let mut by_document: BTreeMap<(usize, usize), Vec<usize>> = BTreeMap::new();
-    for (position, verdict) in verdicts.iter().enumerate() {
-        if verdict.accepted.is_some() {
-            let document = corpus.object(position).document;
-            by_document.entry((corpus.file_of(position), document)).or_default().push(position);
-        }
+/// Brings the accepted patches of objects together, file by file; each comes with the position of
+/// its object, in any order.
+pub fn file_edits<'a>(
+    corpus: &Corpus<'_>,
+    accepted: impl IntoIterator<Item = (usize, &'a Accepted)>,
+) -> FileEdits {
+    let mut by_document: BTreeMap<(usize, usize), BTreeMap<usize, &Accepted>> = BTreeMap::new();
+    for (position, accepted) in accepted {
+        let document = corpus.object(position).document;
+        let place = (corpus.file_of(position), document);
+        by_document.entry(place).or_default().insert(position, accepted);
     }
     let mut all = FileEdits::default();
-    for ((file, document), positions) in by_document {
-        let Some(first) = positions.first() else { continue };
-        let Ok(source) = &corpus.input_of(*first).source else { continue };
-        match document_edits(source, document, &positions, verdicts) {
+    for ((file, document), accepted) in by_document {
+        let accepted: Vec<&Accepted> = accepted.into_values().collect();
+        let Ok(source) = &corpus.inputs()[file].source else { continue };
+        match document_edits(source, document, &accepted) {
             Ok(edits) if edits.is_empty() => {}
             Ok(edits) => {
                 all.edits.entry(file).or_default().extend(edits);
-                let accepted = positions.iter().filter_map(|p| verdicts[*p].accepted.as_ref());
-                all.cured += accepted.map(|accepted| accepted.included.len()).sum::<usize>();
+                all.cured += accepted.iter().map(|accepted| accepted.included.len()).sum::<usize>();
             }
-            Err(reason) => all.refused.push((file, reason)),
+            Err(reason) => all.refused.push(((file, document), reason)),
         }
     }
     all
@@ -46,12 +49,9 @@ pub fn file_edits(corpus: &Corpus<'_>, verdicts: &[ObjectVerdict]) -> FileEdits 
 fn document_edits(
     source: &Source,
     document: usize,
-    positions: &[usize],
-    verdicts: &[ObjectVerdict],
+    accepted: &[&Accepted],
 ) -> Result<Vec<TextEdit>, String> {
-    let accepted: Vec<_> =
-        positions.iter().filter_map(|position| verdicts[*position].accepted.as_ref()).collect();
-    if let [only] = accepted[..] {
+    if let [only] = accepted {
         return Ok(only.edit.edits.clone());
     }
     let operations: Vec<PatchOperation> =

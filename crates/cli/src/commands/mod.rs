@@ -1,9 +1,11 @@
 //! One module for each command.
 
 pub(crate) mod baseline;
+pub(crate) mod batches;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod feeds;
+pub(crate) mod gitops;
 pub(crate) mod queue;
 pub(crate) mod risk;
 pub(crate) mod rules;
@@ -11,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod stages;
+pub(crate) mod undo;
 pub(crate) mod worker;
 
 use crate::End;

@@ -123,7 +123,8 @@ pub(crate) fn settings<'a>(config: &Scheduling, windows: &'a Windows) -> Setting
 }
 
 pub(crate) fn windows(config: &Scheduling) -> anyhow::Result<Windows> {
-    Windows::new(&config.windows).context("the configuration's `scheduling.windows` cannot be used")
+    Windows::new(&config.windows, &config.freezes)
+        .context("the configuration's `scheduling` cannot be used")
 }
 
 fn learner(args: &Ranking) -> anyhow::Result<Learner> {

@@ -19,6 +19,7 @@ mod counting;
 mod documentation;
 mod evidence;
 mod fix;
+mod gitops;
 mod kube_linter;
 mod models;
 mod queue;

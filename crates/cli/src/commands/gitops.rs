@@ -1,0 +1,494 @@
+//! `gitops`: accepted fixes become commits, one for each batch, on branches of their own.
+
+mod message;
+
+use super::batches::{batched, read};
+use crate::End;
+use crate::archive::Fix;
+use crate::args::Common;
+use crate::args::carry::{Gitops, Write};
+use crate::commands::run::hex;
+use crate::grouping::Grouping;
+use crate::inputs::Inputs;
+use crate::landing::{Landing, Step};
+use crate::session::{Proving, Session};
+use crate::table::table;
+use detector::Corpus;
+use manifest::Source;
+use record::Batch;
+use review::{diff, escape};
+use rollout::git::{Branch, Repository, Tracked};
+use rollout::journal::Inverse;
+use rollout::write::{Change, NewFile, Onto, Written, is_ours, write};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+use verifier::GateSet;
+
+/// Characters of a batch's key in the name of its branch.
+const SLUG: usize = 48;
+
+/// Runs the command.
+pub(crate) fn run(common: &Common, args: &Gitops) -> anyhow::Result<End> {
+    match args {
+        Gitops::Plan(args) => carry(common, args, false),
+        Gitops::Write(args) => carry(common, args, true),
+    }
+}
+
+/// What is done, or would be.
+#[derive(Serialize)]
+struct Plan {
+    /// The commit that all is based on.
+    base: String,
+    batches: Vec<Planned>,
+    skipped: Vec<Skipped>,
+}
+
+/// One batch.
+#[derive(Serialize)]
+struct Planned {
+    #[serde(flatten)]
+    batch: Batch,
+    branch: String,
+    /// The branch that this one begins at, where both change the same files, directly or by way of
+    /// others: all can then be merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stacked_on: Option<String>,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<String>,
+    /// Unified diffs of its files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    diffs: Vec<String>,
+}
+
+/// What happens to a branch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// It would be made, or brought up to date where it is there.
+    Planned,
+    Created,
+    Updated,
+    Unchanged,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// A fix that is not carried.
+#[derive(Serialize)]
+struct Skipped {
+    id: String,
+    fingerprint: String,
+    rule: String,
+    manifest_path: String,
+    reason: String,
+}
+
+impl Skipped {
+    fn new(fix: &Fix<'_>, reason: &str) -> Self {
+        Self {
+            id: fix.detection.id.clone(),
+            fingerprint: fix.fingerprint().to_owned(),
+            rule: fix.rule().to_owned(),
+            manifest_path: fix.detection.manifest_path.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+fn carry(common: &Common, args: &Write, writes: bool) -> anyhow::Result<End> {
+    let repository = Repository::open(&args.repo)?;
+    let _lock = if writes { Some(repository.lock()?) } else { None };
+    let changed = repository.changed()?;
+    if !changed.is_empty() {
+        return Err(rollout::Error::Dirty { files: changed }.into());
+    }
+    let base = repository.commit("HEAD")?;
+    let (session, archive) = read(common, &args.batching)?;
+    let sources = archive.sources(&session);
+    let corpus = session.corpus(&sources.inputs.files);
+    let proving = Proving::new(&session, &corpus, GateSet::default(), false, None)?;
+    let judge = proving.judge(&session, &corpus);
+    let fixes = archive.fixes();
+    let tree = Tree {
+        files: repository.files(&base)?,
+        branches: repository.branches(&args.branch_prefix)?,
+        paths: paths(&repository, &sources.inputs),
+        repository: &repository,
+        base: &base,
+        corpus: &corpus,
+    };
+    let landing = Landing::new(&judge, &sources, &session, &fixes);
+    let mut carrying = Carrying { fixes: &fixes, landing, tree: &tree, skipped: BTreeMap::new() };
+    let batches = carrying.batches(&session, &sources.inputs, args)?;
+    let (changes, mut planned) = carrying.changes(batches, args)?;
+    if writes {
+        let onto = Onto {
+            repository: &repository,
+            base: &base,
+            files: &tree.files,
+            branches: &tree.branches,
+        };
+        for (planned, written) in planned.iter_mut().zip(write(onto, &changes)?) {
+            planned.state = match written {
+                Written::Created(_) => State::Created,
+                Written::Updated(_) => State::Updated,
+                Written::Unchanged(_) => State::Unchanged,
+            };
+            planned.commit = Some(written.commit().to_owned());
+        }
+        if let Some(remote) = &args.push {
+            let names: Vec<String> = planned.iter().map(|p| p.branch.clone()).collect();
+            repository.push(remote, &names)?;
+        }
+    }
+    let skipped =
+        carrying.skipped.iter().map(|(fix, why)| Skipped::new(&fixes[*fix], why)).collect();
+    report(&Plan { base: base.clone(), batches: planned, skipped }, args, common)?;
+    Ok(End::Clean)
+}
+
+/// The files of the session that are in the repository, by their index: their path from its root.
+fn paths(repository: &Repository, inputs: &Inputs) -> HashMap<usize, String> {
+    let root = repository.root().canonicalize().unwrap_or_else(|_| repository.root().to_owned());
+    let path = |place: &Path| {
+        let real = place.canonicalize().ok()?;
+        real.strip_prefix(&root).ok()?.to_str().map(str::to_owned)
+    };
+    let places = inputs.locations.iter().enumerate();
+    places.filter_map(|(file, place)| Some((file, path(place.as_deref()?)?))).collect()
+}
+
+/// The repository as it is before.
+struct Tree<'a> {
+    repository: &'a Repository,
+    base: &'a str,
+    corpus: &'a Corpus<'a>,
+    /// The files of the base.
+    files: HashMap<String, Tracked>,
+    branches: BTreeMap<String, Branch>,
+    paths: HashMap<usize, String>,
+}
+
+impl Tree<'_> {
+    /// The path from the root of a file that git has.
+    fn path_of(&self, file: usize) -> Result<&str, String> {
+        let path = self.paths.get(&file).ok_or("the file is not in the repository")?;
+        match self.files.get(path) {
+            None => Err("the file is not committed".to_owned()),
+            Some(tracked) if !tracked.mode.starts_with("100") => {
+                Err("git does not have it as a file".to_owned())
+            }
+            Some(_) => Ok(path),
+        }
+    }
+
+    /// Branches of ours that are not merged yet, and how many of them were made in the last hour.
+    fn open(&self) -> anyhow::Result<(usize, usize)> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let hour_ago = i64::try_from(now).unwrap_or(i64::MAX) - 3600;
+        let (mut open, mut recent) = (0, 0);
+        for branch in self.branches.values() {
+            open += usize::from(!self.repository.contains(self.base, &branch.tip)?);
+            recent += usize::from(branch.committed > hour_ago);
+        }
+        Ok((open, recent))
+    }
+}
+
+struct Carrying<'a> {
+    fixes: &'a [Fix<'a>],
+    landing: Landing<'a>,
+    tree: &'a Tree<'a>,
+    /// Why fixes are not carried, by their index.
+    skipped: BTreeMap<usize, String>,
+}
+
+/// A batch and the indices of its fixes.
+struct Group {
+    batch: Batch,
+    fixes: Vec<usize>,
+    /// The indices of its files.
+    files: BTreeSet<usize>,
+}
+
+impl Carrying<'_> {
+    /// Puts the fixes that can be carried into batches.
+    fn batches(
+        &mut self,
+        session: &Session,
+        inputs: &Inputs,
+        args: &Write,
+    ) -> anyhow::Result<Vec<Group>> {
+        let corpus = self.tree.corpus;
+        let mut grouping = Grouping::new(args.batching.group_by.into(), corpus, inputs);
+        let (mut units, mut by_id) = (Vec::new(), HashMap::new());
+        for (index, fix) in self.fixes.iter().enumerate() {
+            let place = || -> Result<usize, String> {
+                if !args.unsafe_fixes && !fix.is_safe() {
+                    return Err("the fix is unsafe; --unsafe-fixes carries it".to_owned());
+                }
+                let position = self.landing.position(index)?;
+                self.tree.path_of(corpus.file_of(position))?;
+                Ok(position)
+            };
+            match place() {
+                Err(reason) => {
+                    self.skipped.insert(index, reason);
+                }
+                Ok(position) => {
+                    by_id.insert(fix.detection.id.as_str(), (index, corpus.file_of(position)));
+                    units.push(grouping.unit(fix, position));
+                }
+            }
+        }
+        let group = |batch: Batch| {
+            let known = batch.items.iter().filter_map(|id| by_id.get(id.as_str()));
+            let (fixes, files) = known.copied().unzip();
+            Group { batch, fixes, files }
+        };
+        Ok(batched(session, &args.batching, &units)?.into_iter().map(group).collect())
+    }
+
+    /// Lets batch after batch in, and says what each does to the files.
+    fn changes(
+        &mut self,
+        groups: Vec<Group>,
+        args: &Write,
+    ) -> anyhow::Result<(Vec<Change>, Vec<Planned>)> {
+        let chains = chains(&groups);
+        let mut tips: HashMap<usize, usize> = HashMap::new();
+        let (mut changes, mut planned) = (Vec::<Change>::new(), Vec::new());
+        let (mut open, mut recent) = self.tree.open()?;
+        let mut texts: HashMap<usize, String> = HashMap::new();
+        let mut landed = BTreeSet::new();
+        for (group, chain) in groups.into_iter().zip(chains) {
+            let branch = branch_name(&args.branch_prefix, &group.batch);
+            let there = self.tree.branches.get(&branch);
+            if let Some(reason) = refusal(there, &group.batch, [open, recent], args) {
+                self.skip(&group.fixes, &reason);
+                continue;
+            }
+            let step = self.landing.step(&group.fixes);
+            let new: BTreeSet<usize> = step.landed.difference(&landed).copied().collect();
+            for (fix, reason) in &step.left_out {
+                self.skipped.insert(*fix, reason.clone());
+            }
+            self.skipped.retain(|fix, _| !new.contains(fix));
+            landed.extend(&new);
+            let (files, diffs) = self.files(&step, &mut texts, args.diff)?;
+            if files.is_empty() {
+                self.skip(&group.fixes, "its file has the change already");
+                continue;
+            }
+            if there.is_none() {
+                (open, recent) = (open + 1, recent + 1);
+            }
+            let on = tips.insert(chain, changes.len());
+            let fixes: Vec<&Fix<'_>> = new.iter().map(|fix| &self.fixes[*fix]).collect();
+            let batch = Batch { size: fixes.len(), ..group.batch };
+            changes.push(Change {
+                batch: batch.id.clone(),
+                branch: branch.clone(),
+                on,
+                message: message::commit(&batch, &fixes),
+                fingerprints: fixes.iter().map(|fix| fix.fingerprint().to_owned()).collect(),
+                files,
+            });
+            planned.push(Planned {
+                batch,
+                branch,
+                stacked_on: on.map(|on| changes[on].branch.clone()),
+                state: State::Planned,
+                commit: None,
+                diffs,
+            });
+        }
+        Ok((changes, planned))
+    }
+
+    fn skip(&mut self, fixes: &[usize], reason: &str) {
+        for fix in fixes {
+            self.skipped.entry(*fix).or_insert_with(|| reason.to_owned());
+        }
+    }
+
+    /// The files that a step changes, compared with the step before.
+    fn files(
+        &self,
+        step: &Step,
+        texts: &mut HashMap<usize, String>,
+        with_diffs: bool,
+    ) -> anyhow::Result<(BTreeMap<String, NewFile>, Vec<String>)> {
+        let (mut files, mut diffs) = (BTreeMap::new(), Vec::new());
+        for (file, text) in &step.texts {
+            let Ok(original) = &self.tree.corpus.inputs()[*file].source else { continue };
+            let before = texts.get(file).map_or(original.text(), String::as_str);
+            let Ok(path) = self.tree.path_of(*file) else { continue };
+            if before == text {
+                continue;
+            }
+            let inverse = inverse(before, text, original)?;
+            files.insert(path.to_owned(), NewFile { text: text.clone().into_bytes(), inverse });
+            if with_diffs {
+                let mut bytes = Vec::new();
+                diff::write(&mut bytes, path, before, text, diff::Options::default())?;
+                diffs.push(String::from_utf8_lossy(&bytes).into_owned());
+            }
+            texts.insert(*file, text.clone());
+        }
+        Ok((files, diffs))
+    }
+}
+
+/// Why a batch is not written at all.
+fn refusal(
+    there: Option<&Branch>,
+    batch: &Batch,
+    [open, recent]: [usize; 2],
+    args: &Write,
+) -> Option<String> {
+    let is_full = |count: usize, limit: usize| limit > 0 && count >= limit;
+    match there {
+        Some(branch) if !is_ours(branch, &batch.id) => Some(
+            "somebody else has commits on its branch; merge, rename or delete it to have it \
+             written"
+                .to_owned(),
+        ),
+        Some(_) => None,
+        None if is_full(open, args.max_branches) => {
+            Some(format!("{open} branches are open; --max-branches allows no more"))
+        }
+        None if is_full(recent, args.max_per_hour) => Some(format!(
+            "{recent} branches were made within the hour; --max-per-hour allows no more"
+        )),
+        None => None,
+    }
+}
+
+/// Numbers groups so that those that share files, directly or by way of others, have one number.
+fn chains(groups: &[Group]) -> Vec<usize> {
+    let mut chains: Vec<usize> = (0..groups.len()).collect();
+    let mut of_file: HashMap<usize, usize> = HashMap::new();
+    for (index, group) in groups.iter().enumerate() {
+        for file in &group.files {
+            let other = *of_file.entry(*file).or_insert(index);
+            let (a, b) = (root(&mut chains, index), root(&mut chains, other));
+            chains[a.max(b)] = a.min(b);
+        }
+    }
+    (0..groups.len()).map(|index| root(&mut chains, index)).collect()
+}
+
+/// The number of a group's chain, as far as it is known; shortens the way there.
+fn root(chains: &mut [usize], mut index: usize) -> usize {
+    while chains[index] != index {
+        chains[index] = chains[chains[index]];
+        index = chains[index];
+    }
+    index
+}
+
+/// What takes a file's change back, document by document.
+fn inverse(before: &str, after: &str, original: &Source) -> anyhow::Result<Vec<Inverse>> {
+    let parse = |text: &str| Source::parse(text.as_bytes().to_vec(), original.limits());
+    let (before, after) = (parse(before)?, parse(after)?);
+    let documents = 0..after.documents().len();
+    let inverse = documents.filter_map(|document| {
+        let value = before.root(document)?.to_json();
+        let inverse = rollout::undo::inverse(&after, document, &value);
+        (!inverse.steps.is_empty()).then_some(inverse)
+    });
+    Ok(inverse.collect())
+}
+
+/// A name that git takes: from lower-case letters, digits and hyphens, and the same for the same
+/// batch. Keys that do not fit are told apart by a part of their hash.
+fn branch_name(prefix: &str, batch: &Batch) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let slug: String = batch.key.chars().map(plain).take(SLUG).collect();
+    let slug = slug.trim_matches('-');
+    let group = batch.group_by.as_str();
+    match slug == batch.key {
+        true => format!("{prefix}{group}/{slug}"),
+        false => {
+            let digest = hex(&Sha256::digest(&batch.key));
+            let slug = if slug.is_empty() { String::new() } else { format!("{slug}-") };
+            format!("{prefix}{group}/{slug}{}", &digest[..8])
+        }
+    }
+}
+
+fn report(plan: &Plan, args: &Write, common: &Common) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    if args.output_format == "json" {
+        serde_json::to_writer_pretty(&mut out, plan)?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    for planned in plan.batches.iter().filter(|_| args.diff) {
+        writeln!(out, "# {}: {}", escape(&planned.branch), escape(&planned.batch.id))?;
+        for diff in &planned.diffs {
+            let shown = diff
+                .lines()
+                .map(|line| line.split('\t').map(escape).collect::<Vec<_>>().join("\t"));
+            shown.into_iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        }
+        writeln!(out)?;
+    }
+    if common.quiet {
+        return Ok(());
+    }
+    write!(out, "{}", branches(plan))?;
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    plan.skipped.iter().for_each(|skipped| *reasons.entry(&skipped.reason).or_default() += 1);
+    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let carried: usize = plan.batches.iter().map(|planned| planned.batch.size).sum();
+    writeln!(
+        out,
+        "{carried} fixes in {} branches on {}, {} skipped",
+        plan.batches.len(),
+        &plan.base[..plan.base.len().min(12)],
+        plan.skipped.len()
+    )?;
+    for (reason, count) in reasons {
+        writeln!(out, "  {count} skipped: {}", escape(reason))?;
+    }
+    Ok(())
+}
+
+fn branches(plan: &Plan) -> String {
+    let row = |planned: &Planned| {
+        let batch = &planned.batch;
+        vec![
+            planned.branch.clone(),
+            planned.state.as_str().to_owned(),
+            batch.size.to_string(),
+            batch.files.len().to_string(),
+            format!("{:.1}", batch.risk),
+            batch.blast_radius.restarts.to_string(),
+            planned.stacked_on.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = plan.batches.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let heading = ["branch", "state", ">fixes", ">files", ">risk", ">restarts", "stacked on"];
+    table(&heading, &rows)
+}
