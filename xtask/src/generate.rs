@@ -77,6 +77,7 @@ fn record_schemas() -> anyhow::Result<BTreeMap<PathBuf, String>> {
         ("outcome", schemars::schema_for!(record::Outcome)),
         ("risk-score", schemars::schema_for!(record::RiskScore)),
         ("schedule-entry", schemars::schema_for!(record::ScheduleEntry)),
+        ("batch", schemars::schema_for!(record::Batch)),
         ("queue-item", schemars::schema_for!(record::QueueItem)),
         ("evidence", schemars::schema_for!(record::Evidence)),
         ("attempts", schemars::schema_for!(record::Attempts)),

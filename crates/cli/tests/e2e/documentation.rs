@@ -3,7 +3,7 @@
 use crate::tool::{Folder, has_server, root};
 use std::path::Path;
 
-/// The lines that start with `$ k8s-auto-fix` in the `console` blocks of a page.
+/// The lines that run `k8s-auto-fix` or `git` in the `console` blocks of a page.
 fn commands(page: &str) -> Vec<String> {
     let mut commands = Vec::new();
     let mut inside = false;
@@ -17,7 +17,7 @@ fn commands(page: &str) -> Vec<String> {
             while let Some(rest) = command.strip_suffix('\\') {
                 command = format!("{rest} {}", lines.next().unwrap_or_default().trim());
             }
-            if command.split_whitespace().any(|word| word == "k8s-auto-fix") {
+            if command.split_whitespace().any(|word| ["k8s-auto-fix", "git"].contains(&word)) {
                 commands.push(command);
             }
         }
@@ -30,6 +30,10 @@ fn copy(from: &Path, folder: &Folder, name: &str) {
         folder.write(&format!("{name}/{file}"), bytes);
     }
 }
+
+/// Who commits.
+const GIT: &str = "GIT_AUTHOR_NAME=reader GIT_AUTHOR_EMAIL=reader@example.org \
+                   GIT_COMMITTER_NAME=reader GIT_COMMITTER_EMAIL=reader@example.org";
 
 /// Every page runs in a folder of its own, from top to bottom, as a reader would do it.
 #[test]
@@ -52,7 +56,7 @@ fn documented_commands_run() {
             }
             let kubeconfig = cluster.as_ref().map_or_else(String::new, kubeconfig);
             let script = format!(
-                "export KUBECONFIG='{kubeconfig}'; k8s-auto-fix() {{ \"$TOOL\" \"$@\"; }}; {command}"
+                "export KUBECONFIG='{kubeconfig}' {GIT}; k8s-auto-fix() {{ \"$TOOL\" \"$@\"; }}; {command}"
             );
             let ran = folder.shell(&script);
             if !matches!(ran.code, Some(0 | 1)) {
