@@ -18,6 +18,11 @@ const MISLEADING: [&str; 7] = [
     "GIT_PREFIX",
 ];
 
+/// What the names of scratch folders begin with.
+const SCRATCH: [&str; 2] = ["texts-", "index-"];
+/// How long the lock of a branch of ours may be there before it counts as left behind.
+const STALE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// A repository with a working tree.
 #[derive(Debug, Clone)]
 pub struct Repository {
@@ -95,10 +100,41 @@ impl Repository {
         let opened = std::fs::OpenOptions::new().create(true).append(true).open(&path);
         let file = opened.map_err(|source| Error::File { path: path.clone(), source })?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Lock(file)),
+            Ok(()) => {
+                self.clean()?;
+                Ok(Lock(file))
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::Locked),
             Err(errno) => Err(Error::File { path, source: errno.into() }),
         }
+    }
+
+    /// Removes what a process of ours left behind that was killed.
+    fn clean(&self) -> Result<(), Error> {
+        let folder = self.folder()?;
+        let failed = |source| Error::File { path: folder.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            if SCRATCH.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+                std::fs::remove_dir_all(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the lock of a branch that a killed git left behind. Only we write these branches, and
+    /// only one of us at a time; who else has a lock of one holds it for milliseconds.
+    fn unlock(&self, branch: &str) -> Result<(), Error> {
+        let path = self.common.join("refs/heads").join(format!("{branch}.lock"));
+        let begin = std::time::Instant::now();
+        while path.exists() {
+            if begin.elapsed() > STALE {
+                return std::fs::remove_file(&path).map_err(|source| Error::File { path, source });
+            }
+            std::thread::sleep(STALE / 20);
+        }
+        Ok(())
     }
 
     /// Id of the commit that a name stands for.
@@ -236,7 +272,7 @@ impl Repository {
         files: &BTreeMap<String, &[u8]>,
     ) -> Result<BTreeMap<String, String>, Error> {
         let folder = self.folder()?;
-        let scratch = tempfile::Builder::new().prefix("texts-").tempdir_in(&folder);
+        let scratch = tempfile::Builder::new().prefix(SCRATCH[0]).tempdir_in(&folder);
         let scratch = scratch.map_err(|source| Error::File { path: folder, source })?;
         let mut ids = BTreeMap::new();
         let filtered = self.filtered(files.keys())?;
@@ -304,7 +340,7 @@ impl Repository {
     /// When git fails.
     pub fn tree(&self, commit: &str, files: &BTreeMap<String, Tracked>) -> Result<String, Error> {
         let folder = self.folder()?;
-        let scratch = tempfile::Builder::new().prefix("index-").tempdir_in(&folder);
+        let scratch = tempfile::Builder::new().prefix(SCRATCH[1]).tempdir_in(&folder);
         let scratch = scratch.map_err(|source| Error::File { path: folder, source })?;
         let index = scratch.path().join("index");
         let with_index = |args: &[&str], input: &[u8]| {
@@ -344,6 +380,7 @@ impl Repository {
         }
         let mut lines = String::from("start\n");
         for (name, new, old) in moves {
+            self.unlock(name)?;
             lines += &match old {
                 Some(old) => format!("update refs/heads/{name} {new} {old}\n"),
                 None => format!("create refs/heads/{name} {new}\n"),

@@ -21,12 +21,12 @@ fn repository(files: &[(&str, &str)]) -> Folder {
     folder
 }
 
-fn two_apps() -> Folder {
+pub(crate) fn two_apps() -> Folder {
     let shop = POD.replacen("name: web", "name: shop", 1);
     repository(&[("apps/web.yaml", POD), ("apps/shop.yaml", &shop), ("clean.yaml", CLEAN)])
 }
 
-fn git(folder: &Folder, args: &[&str]) -> String {
+pub(crate) fn git(folder: &Folder, args: &[&str]) -> String {
     let output = Command::new("git").arg("-C").arg(folder.at("repo")).args(args).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "git {args:?}: {error}");
@@ -38,14 +38,14 @@ fn commit(folder: &Folder, message: &str) {
     git(folder, &["commit", "--quiet", "--message", message]);
 }
 
-fn in_repo(folder: &Folder, args: &[&str]) -> Ran {
+pub(crate) fn in_repo(folder: &Folder, args: &[&str]) -> Ran {
     let mut command = Command::new(crate::tool::BINARY);
     command.args(args).current_dir(folder.at("repo"));
     crate::tool::run(command, b"")
 }
 
 /// `gitops write` of all fixes, and what it says of them.
-fn write(folder: &Folder, more: &[&str]) -> Value {
+pub(crate) fn write(folder: &Folder, more: &[&str]) -> Value {
     let args = ["gitops", "write", "../out", "--unsafe-fixes", "--output-format", "json"];
     in_repo(folder, &[&args[..], more].concat()).ended(0).json()
 }
@@ -54,7 +54,7 @@ fn states(plan: &Value) -> Vec<&str> {
     plan["batches"].as_array().unwrap().iter().map(|b| b["state"].as_str().unwrap()).collect()
 }
 
-fn branches(folder: &Folder) -> Vec<String> {
+pub(crate) fn branches(folder: &Folder) -> Vec<String> {
     let list =
         ["for-each-ref", "--format=%(refname:short) %(objectname)", "refs/heads/k8s-auto-fix"];
     git(folder, &list).lines().map(str::to_owned).collect()

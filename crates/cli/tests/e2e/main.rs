@@ -20,6 +20,7 @@ mod documentation;
 mod evidence;
 mod fix;
 mod gitops;
+mod kills;
 mod kube_linter;
 mod models;
 mod queue;
