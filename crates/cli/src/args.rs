@@ -51,6 +51,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// All stages at once: detect, propose, verify, risk, schedule, queue, review
     Run(Run),
+    /// How far a run is, and what to do next
+    Status(Status),
     /// Stage 1: manifests to detections
     Detect(Detect),
     /// Stage 2: detections to candidate patches
@@ -245,6 +247,9 @@ pub(crate) struct Run {
     /// Folder for all records; created when missing
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Go on where a run of the same inputs and settings was interrupted
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Gates not to run: patch, edit, policy, regression, schema, server
     #[arg(long, value_name = "GATE", value_delimiter = ',')]
     pub(crate) disable_gate: Vec<String>,
@@ -686,6 +691,16 @@ pub(crate) struct Simulate {
     /// Folder for charts
     #[arg(long, value_name = "DIR")]
     pub(crate) svg: Option<PathBuf>,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Folder that `run --out` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
     /// table or json
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     pub(crate) output_format: String,

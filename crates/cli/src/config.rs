@@ -150,13 +150,18 @@ impl Config {
     /// # Errors
     /// When the file cannot be read or says something that it must not, with its line.
     pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<Self> {
-        let found = NAMES.iter().map(PathBuf::from).find(|name| name.exists());
-        let Some(path) = path.map(Path::to_owned).or(found) else { return Ok(Self::default()) };
+        let Some(path) = Self::path(path) else { return Ok(Self::default()) };
         let mut config: Self = read_with(&path, Self::place_ignores)?;
         for ignore in &mut config.ignores {
             ignore.place.0 = path.display().to_string();
         }
         Ok(config)
+    }
+
+    /// The named file, or the one in the working directory.
+    pub(crate) fn path(named: Option<&Path>) -> Option<PathBuf> {
+        let found = || NAMES.iter().map(PathBuf::from).find(|name| name.exists());
+        named.map(Path::to_owned).or_else(found)
     }
 
     /// The model backend of this name.

@@ -17,11 +17,16 @@ pub(crate) struct Linting {
     ignored: GlobSet,
 }
 
+/// kube-linter's configuration: the named one, or the one in the working directory.
+pub(crate) fn configuration(selecting: &Selecting) -> Option<PathBuf> {
+    let found = || FILE_NAMES.iter().map(PathBuf::from).find(|name| name.exists());
+    selecting.kube_linter_config.clone().or_else(found)
+}
+
 impl Linting {
     /// Every built-in check, unless a `.kube-linter.yaml` or the selection says otherwise.
     pub(crate) fn new(selecting: &Selecting, quiet: bool) -> anyhow::Result<Self> {
-        let found = FILE_NAMES.iter().map(PathBuf::from).find(|name| name.exists());
-        let path = selecting.kube_linter_config.clone().or(found);
+        let path = configuration(selecting);
         let mut config = match &path {
             Some(path) => config::read::<Config>(path)?,
             None => Config::all_built_in(),

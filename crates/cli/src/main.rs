@@ -41,6 +41,17 @@ pub(crate) enum End {
     InputError = 2,
 }
 
+impl End {
+    /// The end that a code stands for.
+    pub(crate) fn from_code(code: u8) -> Self {
+        match code {
+            0 => Self::Clean,
+            1 => Self::Findings,
+            _ => Self::InputError,
+        }
+    }
+}
+
 /// A fault of ours.
 const INTERNAL_ERROR: u8 = 3;
 
@@ -107,6 +118,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Rules(args) => commands::rules::list(args),
         Command::Explain(args) => commands::rules::explain(args),
         Command::Run(args) => commands::run::run(common, args),
+        Command::Status(args) => commands::status::run(args),
         Command::Detect(args) => commands::stages::detect(common, args),
         Command::Propose(args) => commands::stages::propose(common, args),
         Command::Verify(args) => commands::stages::verify(common, args),

@@ -7,6 +7,26 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::NamedTempFile;
 
+/// What the names of our temporary files begin with.
+const TEMPORARY: &str = ".k8s-auto-fix-";
+
+/// Removes the temporary files of ours that a killed process left in a folder that is ours alone.
+///
+/// # Errors
+/// When the folder cannot be read or a file not be removed.
+pub(crate) fn clean(folder: &Path) -> anyhow::Result<()> {
+    let clean = || -> std::io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    };
+    clean().with_context(|| format!("cannot clean {}", folder.display()))
+}
+
 /// Replaces a file's content: a temporary file beside it, fsync, rename. A link keeps pointing
 /// where it did, and permissions stay. `name` is what messages call it.
 ///
@@ -33,7 +53,7 @@ pub(crate) fn replace(
     );
     let folder = target.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".k8s-auto-fix-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         file.write_all(content)?;
         keep_owner(file.as_file(), &metadata)?;
         file.as_file().set_permissions(metadata.permissions())?;
@@ -95,19 +115,10 @@ pub(crate) fn append(path: &Path, content: &[u8]) -> std::io::Result<()> {
 ///
 /// # Errors
 /// When the folder is missing or cannot be written to.
-pub(crate) fn temporary(folder: &Path) -> anyhow::Result<NamedTempFile> {
+fn temporary(folder: &Path) -> anyhow::Result<NamedTempFile> {
     tempfile::Builder::new()
-        .prefix(".k8s-auto-fix-")
+        .prefix(TEMPORARY)
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .with_context(|| format!("cannot create a file in {}", folder.display()))
-}
-
-/// Gives a temporary file its name.
-///
-/// # Errors
-/// When it cannot be renamed.
-pub(crate) fn keep(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
-    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

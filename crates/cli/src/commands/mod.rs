@@ -13,6 +13,7 @@ pub(crate) mod run;
 pub(crate) mod schedule;
 pub(crate) mod serve;
 pub(crate) mod stages;
+pub(crate) mod status;
 pub(crate) mod undo;
 pub(crate) mod worker;
 

@@ -1,9 +1,14 @@
 //! `run`: all stages at once.
 
+pub(crate) mod files;
+
+use self::files::{Files, State, lines};
 use super::queue::{create, items};
 use super::schedule;
 use crate::args::{Common, Run};
+use crate::config::Config;
 use crate::counting::{self, Counting};
+use crate::linter;
 use crate::proposing::{self, Who};
 use crate::scoring::Scoring;
 use crate::server::Connected;
@@ -14,19 +19,16 @@ use detector::{Filters, Found, Sieve, Sifted, Tally};
 use models::Proposer;
 use rayon::prelude::*;
 use record::{
-    Applicability, Attempts, Detection, Format, Gate, GateOutcome, Outcome, Patch, RiskScore,
-    Status, Verdict, write_records,
+    Applicability, Attempts, Detection, Gate, GateOutcome, Outcome, Patch, RiskScore, Status,
+    Verdict,
 };
 use review::summary::Summary;
 use rules::Object;
 use scheduler::Candidate;
 use scheduler::learn::Learner;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 use verifier::{FindingVerdict, Judge, ObjectVerdict};
 
 /// Objects that are judged before their records are written.
@@ -70,7 +72,26 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     let out = |name: &str| args.out.join(name);
     let sieve = Sieve::new(&corpus, &counting.filters);
     who.learn_secrets(&corpus);
-    let (written, tally) = prove_and_write(&session, &counting, &judge, &sieve, &who, args)?;
+    let manifest = manifest(&session, &counting, &sieve, &inputs, &server, &who, args)?;
+    let identity = identity(&manifest, &session, common, args)?;
+    let former = State::read(&args.out).filter(|_| args.resume);
+    let former = former.filter(|state| state.identity == identity);
+    if let Some(code) = former.as_ref().filter(|state| state.complete).and_then(|s| s.exit_code) {
+        if !common.quiet {
+            writeln!(std::io::stdout(), "{} is complete already", args.out.display())?;
+        }
+        return Ok(End::from_code(code));
+    }
+    if args.resume && former.is_none() && !common.quiet {
+        let out = args.out.display();
+        writeln!(
+            std::io::stderr(),
+            "{out} holds no run of these inputs and settings; a new one begins"
+        )?;
+    }
+    let proving_all =
+        Whole { session: &session, counting: &counting, judge: &judge, sieve: &sieve, who: &who };
+    let (written, tally, state) = prove_and_write(&proving_all, args, &identity, former)?;
     let Written { mut counter, accepted, fails } = written;
     counter.held_back(tally.ignored, tally.in_baseline);
     // Nothing has been attempted yet, and the same input gives the same order: no outcomes, no clock.
@@ -85,10 +106,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     summary.write_json(&mut json)?;
     write::output(&out("review.md"), &page)?;
     write::output(&out("review.json"), &json)?;
-    write::output(
-        &out("manifest.json"),
-        &manifest(&session, &counting, &sieve, &inputs, &server, &who, args)?,
-    )?;
+    write::output(&out("manifest.json"), &manifest)?;
     let errors = input_errors(&inputs);
     report_errors(&errors)?;
     report_warnings(&inputs, common)?;
@@ -96,11 +114,47 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
     counting::report_notices(&notices, common.quiet)?;
     report(&summary, &proving.unusable, args, common)?;
     who.report(common)?;
-    Ok(match (errors.is_empty(), fails) {
+    let end = match (errors.is_empty(), fails) {
         (false, _) => End::InputError,
         (true, true) => End::Findings,
         (true, false) => End::Clean,
-    })
+    };
+    Files::complete(&args.out, state, end as u8)?;
+    Ok(end)
+}
+
+/// A hash of everything that the outputs depend on.
+fn identity(
+    manifest: &[u8],
+    session: &Session,
+    common: &Common,
+    args: &Run,
+) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(manifest);
+    let Run { paths, selecting, counting, disable_gate, timings, .. } = args;
+    let Run { proposing, server, evidence, judging, .. } = args;
+    let settings = (paths, selecting, counting, disable_gate, timings, proposing, server);
+    hash.update(format!("{settings:?} {evidence:?} {judging:?} {:?}", common.max_file_size));
+    let configuration = Config::path(common.config.as_deref());
+    let baseline = counting.baseline.clone().or_else(|| session.config.baseline.clone());
+    let linter = linter::configuration(selecting);
+    for file in configuration.into_iter().chain(baseline).chain(linter) {
+        hash.update([0]);
+        hash.update(
+            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?,
+        );
+    }
+    Ok(hex(&hash.finalize()))
+}
+
+/// What proving all objects needs.
+struct Whole<'a> {
+    session: &'a Session,
+    counting: &'a Counting,
+    judge: &'a Judge<'a>,
+    sieve: &'a Sieve<'a>,
+    who: &'a Who,
 }
 
 /// What is left of the records once they are written.
@@ -116,49 +170,74 @@ struct Written {
 /// Proves the fixes of all objects, part by part, so that the records of a large corpus need not
 /// all be in memory. One thread writes a part while the others prove the next.
 fn prove_and_write(
-    session: &Session,
-    counting: &Counting,
-    judge: &Judge<'_>,
-    sieve: &Sieve<'_>,
-    who: &Who,
+    whole: &Whole<'_>,
     args: &Run,
-) -> anyhow::Result<(Written, Tally)> {
+    identity: &str,
+    former: Option<State>,
+) -> anyhow::Result<(Written, Tally, State)> {
+    let Whole { session, counting, judge, sieve, who } = *whole;
     let objects = judge.corpus.len();
-    let mut files = Files::create(&args.out, who.model().is_some())?;
+    let with_attempts = who.model().is_some();
     let location = args.out.join("queue.db").as_path().into();
     let queue = create(&location, &session.config.scheduling, None, None)?;
     let mut tally = sieve.tally();
+    let mut written = Written::default();
+    let fails =
+        |detection: &Detection| detection.severity.is_some_and(|severity| counting.fails(severity));
+    let (mut files, done, mut first) = match former {
+        None => (Files::create(&args.out, with_attempts, identity, objects)?, 0, 0),
+        Some(state) => {
+            let done = state.done;
+            let (files, records) = Files::resume(&args.out, with_attempts, state)?;
+            written.take(&records, fails, &queue)?;
+            // What is held back leaves no records: it is counted again.
+            look(session, judge, sieve, 0..done).iter_mut().for_each(|sifted| tally.add(sifted));
+            (files, done, records.detections.len())
+        }
+    };
     let bar = session.progress("proving", objects);
+    bar.inc(done as u64);
     let cannot_write = || format!("cannot write the records into {}", args.out.display());
     std::thread::scope(|scope| {
-        let (sender, receiver) = std::sync::mpsc::sync_channel::<Records>(1);
-        let writer = scope.spawn(move || -> anyhow::Result<Written> {
-            let mut written = Written::default();
-            for records in receiver {
-                let fails = |detection: &Detection| {
-                    detection.severity.is_some_and(|severity| counting.fails(severity))
-                };
-                written.take(&records, fails, &mut files, &queue).with_context(cannot_write)?;
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<(Records, usize)>(1);
+        let writer = scope.spawn(move || -> anyhow::Result<(Written, State)> {
+            for (records, done) in receiver {
+                files.write(&records).with_context(cannot_write)?;
+                written.take(&records, fails, &queue).with_context(cannot_write)?;
+                files.checkpoint(done)?;
             }
-            files.finish()?;
-            Ok(written)
+            Ok((written, files.finish()?))
         });
-        let mut first = 0;
-        for start in (0..objects).step_by(PART) {
+        for start in (done..objects).step_by(PART) {
             let positions = start..objects.min(start + PART);
+            let end = positions.end;
             bar.inc(positions.len() as u64);
             let records = part(session, judge, sieve, who, &mut tally, positions, first);
             first += records.detections.len();
             // The writer is gone only when it failed; its error is returned below.
-            if sender.send(records).is_err() {
+            if sender.send((records, end)).is_err() {
                 break;
             }
         }
         drop(sender);
         bar.finish_and_clear();
         let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok((written, tally))
+        Ok((written.0, tally, written.1))
     })
+}
+
+/// The findings of some objects.
+fn look(
+    session: &Session,
+    judge: &Judge<'_>,
+    sieve: &Sieve<'_>,
+    positions: std::ops::Range<usize>,
+) -> Vec<Sifted> {
+    let check = |position| {
+        let found = judge.corpus.check(position, &session.rules, &session.settings);
+        sieve.sift(position, found)
+    };
+    positions.into_par_iter().map(check).collect()
 }
 
 impl Written {
@@ -166,11 +245,9 @@ impl Written {
         &mut self,
         records: &Records,
         fails: impl Fn(&Detection) -> bool,
-        files: &mut Files,
         queue: &queue::blocking::Queue,
     ) -> anyhow::Result<()> {
         let Records { detections, patches, verdicts, outcomes, scores, .. } = records;
-        files.write(records)?;
         self.counter.add(detections, patches, verdicts, outcomes);
         let ended = detections.iter().zip(outcomes);
         self.fails |= ended
@@ -199,14 +276,7 @@ fn part(
     positions: std::ops::Range<usize>,
     first: usize,
 ) -> Records {
-    let mut sifted: Vec<Sifted> = positions
-        .clone()
-        .into_par_iter()
-        .map(|position| {
-            let found = judge.corpus.check(position, &session.rules, &session.settings);
-            sieve.sift(position, found)
-        })
-        .collect();
+    let mut sifted = look(session, judge, sieve, positions.clone());
     sifted.iter_mut().for_each(|sifted| tally.add(sifted));
     let firsts = sifted.iter().scan(first, |next, sifted| {
         let first = *next;
@@ -358,72 +428,6 @@ pub(crate) fn verdict_record(detection: &Detection, verdict: &FindingVerdict) ->
         applicability: verdict.proposal.as_ref().map(|proposal| proposal.applicability),
         gates: verdict.gates.clone(),
     }
-}
-
-/// The record files of a run. They grow under temporary names and appear when they are whole.
-struct Files {
-    detections: NamedTempFile,
-    patches: NamedTempFile,
-    verdicts: NamedTempFile,
-    outcomes: NamedTempFile,
-    risk: NamedTempFile,
-    /// Only when a model is asked.
-    attempts: Option<NamedTempFile>,
-    folder: PathBuf,
-}
-
-impl Files {
-    fn create(folder: &Path, with_attempts: bool) -> anyhow::Result<Self> {
-        let file = || write::temporary(folder);
-        Ok(Self {
-            detections: file()?,
-            patches: file()?,
-            verdicts: file()?,
-            outcomes: file()?,
-            risk: file()?,
-            attempts: with_attempts.then(file).transpose()?,
-            folder: folder.to_owned(),
-        })
-    }
-
-    fn write(&mut self, records: &Records) -> anyhow::Result<()> {
-        self.detections.write_all(&lines(&records.detections)?)?;
-        self.patches.write_all(&lines(&records.patches)?)?;
-        self.verdicts.write_all(&lines(&records.verdicts)?)?;
-        self.outcomes.write_all(&lines(&records.outcomes)?)?;
-        self.risk.write_all(&lines(&records.scores)?)?;
-        if let Some(file) = &mut self.attempts {
-            file.write_all(&lines(&records.attempts)?)?;
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> anyhow::Result<()> {
-        let named = [
-            (self.detections, "detections.jsonl"),
-            (self.patches, "patches.jsonl"),
-            (self.verdicts, "verified.jsonl"),
-            (self.outcomes, "outcomes.jsonl"),
-            (self.risk, "risk.jsonl"),
-        ];
-        let attempts = self.attempts.map(|file| (file, "attempts.jsonl"));
-        for (file, name) in named.into_iter().chain(attempts) {
-            write::keep(file, &self.folder.join(name))?;
-        }
-        Ok(())
-    }
-}
-
-/// Records as JSON Lines; the lines are made in parallel.
-fn lines<T: Serialize + Sync>(records: &[T]) -> anyhow::Result<Vec<u8>> {
-    let chunks: Vec<Vec<u8>> = records
-        .par_chunks(512)
-        .map(|chunk| {
-            let mut bytes = Vec::new();
-            write_records(&mut bytes, chunk, Format::Lines).map(|()| bytes)
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(chunks.concat())
 }
 
 /// What went in, so that a run can be compared and repeated.
