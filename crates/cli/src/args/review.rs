@@ -11,6 +11,8 @@ pub(crate) enum Review {
     Packet(Packet),
     /// What the files will hold, as unified diffs
     Diff(Diff),
+    /// What a run was made from and what it made, with hashes and claims
+    Evidence(Evidence),
     /// Which patches were rejected: by gate, rule and cause, with the next step
     Verifier(Verifier),
 }
@@ -49,6 +51,36 @@ pub(crate) struct Diff {
     /// Only safe fixes
     #[arg(long)]
     pub(crate) safe: bool,
+    /// Output file; stdout by default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvidenceFormat {
+    Table,
+    Json,
+    /// A statement as in-toto has them
+    InToto,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evidence {
+    /// Folder that `run --out` wrote
+    #[arg(value_name = "DIR", required_unless_present = "check")]
+    pub(crate) run: Option<PathBuf>,
+    /// Claims of your own, besides those that every run makes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) claims: Option<PathBuf>,
+    /// End with 1 when a claim is not covered
+    #[arg(long)]
+    pub(crate) fail_on_uncovered: bool,
+    /// Compare what was written before with the files as they are now
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "claims", "out"])]
+    pub(crate) check: Option<PathBuf>,
+    /// table, json or in-toto
+    #[arg(long, value_enum, default_value = "json", value_name = "FORMAT")]
+    pub(crate) output_format: EvidenceFormat,
     /// Output file; stdout by default
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

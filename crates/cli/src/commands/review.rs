@@ -1,5 +1,6 @@
 //! `review`: what an operator looks at before anything is carried on.
 
+mod evidence;
 mod packet;
 mod verifier;
 
@@ -19,6 +20,7 @@ pub(crate) fn run(common: &Common, args: &Review) -> anyhow::Result<End> {
     match args {
         Review::Packet(args) => packet::run(common, args),
         Review::Diff(args) => diffs(common, args),
+        Review::Evidence(args) => evidence::run(args),
         Review::Verifier(args) => verifier::run(args),
     }
 }

@@ -107,6 +107,62 @@ fn rejected_patches_are_told_by_gate_rule_and_cause() {
     assert!(rejected > 0, "{told}");
 }
 
+#[test]
+fn evidence_names_every_artefact_and_is_checked_again() {
+    let folder = reviewed();
+    folder.run(&["review", "evidence", "out", "--out", "evidence.json"]).ended(0);
+    let evidence: Value = serde_json::from_str(&folder.read("evidence.json")).unwrap();
+    assert_eq!(evidence["coverage"]["covered"], evidence["coverage"]["of"], "{evidence}");
+    let artifacts = evidence["artifacts"].as_array().unwrap();
+    let of = |path: &str| artifacts.iter().find(|a| a["path"] == path).unwrap();
+    assert_eq!(of("examples/shop/web.yaml")["role"], "input");
+    let detections = of("out/detections.jsonl");
+    assert_eq!(detections["bytes"], folder.read("out/detections.jsonl").len());
+    assert_eq!(detections["producer"], "k8s-auto-fix run");
+    assert_eq!(evidence["stages"]["verify"]["status"], "complete");
+    let check = ["review", "evidence", "--check", "evidence.json"];
+    folder.run(&check).ended(0).says("0 faults");
+
+    let statement = folder.run(&["review", "evidence", "out", "--output-format", "in-toto"]).ended(0);
+    let statement = statement.json();
+    assert_eq!(statement["_type"], "https://in-toto.io/Statement/v1");
+    assert_eq!(statement["subject"][0]["digest"]["sha256"].as_str().unwrap().len(), 64);
+    folder.write("statement.json", statement.to_string());
+    folder.run(&["review", "evidence", "--check", "statement.json"]).ended(0);
+
+    let web = folder.read("examples/shop/web.yaml");
+    folder.write("examples/shop/web.yaml", web + "# changed\n");
+    folder.run(&check).ended(1).says("examples/shop/web.yaml: it has changed");
+    let fails = ["review", "evidence", "out", "--fail-on-uncovered", "--output-format", "table"];
+    folder.run(&fails).ended(1).says("inputs-unchanged is not covered: ");
+}
+
+#[test]
+fn claims_are_what_the_artefacts_say() {
+    let folder = reviewed();
+    let found = folder.records("out/detections.jsonl").len();
+    let claims = format!(
+        "claims:\n\
+         - {{id: found, claim: all are counted, file: out/review.json, pointer: /total/found, equals: {found}}}\n\
+         - {{id: records, claim: and recorded, file: out/detections.jsonl, at_least: {found}}}\n"
+    );
+    folder.write("claims.yaml", &claims);
+    let args =
+        ["review", "evidence", "out", "--claims", "claims.yaml", "--fail-on-uncovered", "--output-format", "table"];
+    folder.run(&args).ended(0);
+    for (wrong, reason) in [
+        ("{id: less, claim: x, file: out/review.json, pointer: /total/found, at_most: 1}", "less is not covered"),
+        ("{id: gone, claim: x, file: none.json, equals: 1}", "gone is not covered: cannot read none.json"),
+        ("{id: nowhere, claim: x, file: out/review.json, pointer: /a/b, equals: 1}", "has nothing at /a/b"),
+        ("{id: empty, claim: x, file: out/review.json, pointer: /total/found}", "empty is not covered"),
+    ] {
+        folder.write("claims.yaml", format!("{claims}- {wrong}\n"));
+        folder.run(&args).ended(1).says(reason);
+    }
+    folder.write("claims.yaml", "claims:\n- {id: a, clam: b}\n");
+    folder.run(&args).ended(2).says("claims.yaml:2").says("clam");
+}
+
 /// A manifest that tries everything.
 fn hostile() -> String {
     let name = r#""<script>document.title='hacked'</script>\e[31m\u202eevil\u2066""#;
