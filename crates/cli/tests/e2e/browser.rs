@@ -26,11 +26,15 @@ impl Browser {
                 return None;
             }
         };
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // It says first that it begins on port 0, then on which it has begun.
         let port: u16 = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse().ok())
+            .by_ref()
+            .filter_map(|line| line.split("on port ").nth(1)?.trim_end_matches('.').parse().ok())
+            .find(|port| *port != 0)
             .expect("chromedriver says its port");
+        // Somebody must listen, or it ends.
+        std::thread::spawn(move || lines.for_each(drop));
         let base = format!("http://127.0.0.1:{port}/session");
         let mut arguments = vec!["--headless=new", "--no-sandbox", "--disable-gpu"];
         if dark {

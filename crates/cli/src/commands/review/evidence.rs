@@ -85,7 +85,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<End> {
     if let Some(path) = &args.check {
         return check(path);
     }
-    let folder = args.run.as_deref().context("give the folder that `run` wrote, or --check FILE")?;
+    let folder =
+        args.run.as_deref().context("give the folder that `run` wrote, or --check FILE")?;
     let manifest = manifest(folder, args.claims.as_deref())?;
     let mut bytes = match args.output_format {
         EvidenceFormat::Json => serde_json::to_vec_pretty(&manifest)?,
@@ -115,8 +116,10 @@ fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifes
         .with_context(|| format!("{}: finish the run first", folder.display()))?;
     let inputs: Vec<&String> =
         run["inputs"].as_object().into_iter().flat_map(|inputs| inputs.keys()).collect();
-    let mut artifacts: Vec<Artifact> =
-        inputs.par_iter().filter_map(|path| artifact(Path::new(path), path, "input", "manifest", "")).collect();
+    let mut artifacts: Vec<Artifact> = inputs
+        .par_iter()
+        .filter_map(|path| artifact(Path::new(path), path, "input", "manifest", ""))
+        .collect();
     let mut stages: BTreeMap<String, Stage> = BTreeMap::new();
     for (name, stage, category) in OUTPUTS {
         let place = folder.join(name);
@@ -175,7 +178,8 @@ fn check(path: &Path) -> anyhow::Result<End> {
     let value: Value = serde_json::from_str(&text)
         .with_context(|| format!("{}: no evidence manifest", path.display()))?;
     // A statement carries the manifest.
-    let value = if value["predicateType"] == PREDICATE { value["predicate"].clone() } else { value };
+    let value =
+        if value["predicateType"] == PREDICATE { value["predicate"].clone() } else { value };
     let before: Manifest = serde_json::from_value(value)
         .with_context(|| format!("{}: no evidence manifest", path.display()))?;
     let mut faults = Vec::new();

@@ -51,13 +51,14 @@ pub(super) fn of_run(folder: &Path, run: &Value) -> anyhow::Result<Vec<Claim>> {
     let schedule: Vec<ScheduleEntry> = records(&at("schedule.jsonl"))?;
     let accepted: BTreeSet<&str> =
         verdicts.iter().filter(|v| v.accepted).map(|v| v.id.as_str()).collect();
-    let claim = |id: &str, text: &str, (covered, found): (bool, String), artifacts: &[&str]| Claim {
-        id: id.to_owned(),
-        claim: text.to_owned(),
-        covered,
-        found,
-        artifacts: artifacts.iter().map(|name| at(name).display().to_string()).collect(),
-    };
+    let claim =
+        |id: &str, text: &str, (covered, found): (bool, String), artifacts: &[&str]| Claim {
+            id: id.to_owned(),
+            claim: text.to_owned(),
+            covered,
+            found,
+            artifacts: artifacts.iter().map(|name| at(name).display().to_string()).collect(),
+        };
     Ok(vec![
         claim(
             "every-finding-ends",
