@@ -59,6 +59,9 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
         ("zstd", "zstd"),
         ("python3", "python3 python3-venv"),
         ("git", "git"),
+        // The page of a packet is read in it.
+        ("chromium", "chromium"),
+        ("chromedriver", "chromium-driver"),
     ])?;
     let folder = root.join("target/tools");
     std::fs::create_dir_all(&folder)?;

@@ -5,7 +5,7 @@ use crate::commands::queue::records;
 use crate::located::Sources;
 use crate::session::{Session, read_text};
 use anyhow::Context as _;
-use record::{Applicability, Detection, Patch, RiskScore, ScheduleEntry, Verdict};
+use record::{Applicability, Detection, Outcome, Patch, RiskScore, ScheduleEntry, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -16,6 +16,8 @@ pub(crate) struct Archive {
     pub(crate) detections: Vec<Detection>,
     pub(crate) patches: Vec<Patch>,
     pub(crate) verdicts: Vec<Verdict>,
+    /// Empty where a stage before `run` wrote the records.
+    pub(crate) outcomes: Vec<Outcome>,
     pub(crate) scores: Vec<RiskScore>,
     /// Empty when there is no schedule.
     pub(crate) schedule: Vec<ScheduleEntry>,
@@ -95,6 +97,7 @@ impl Archive {
         Ok(Self {
             patches: records(&needed(&args.patches, "patches.jsonl", "--patches")?)?,
             verdicts: records(&needed(&args.verified, "verified.jsonl", "--verified")?)?,
+            outcomes: optional(path(&None, "outcomes.jsonl"))?,
             schedule: optional(path(&args.schedule, "schedule.jsonl"))?,
             inputs: path(&None, "manifest.json").map_or(Ok(Vec::new()), |path| inputs(&path))?,
             scores,

@@ -2,6 +2,7 @@
 
 pub(crate) mod carry;
 pub(crate) mod queue;
+pub(crate) mod review;
 pub(crate) mod worker;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     Worker(worker::Worker),
     /// Put accepted fixes into batches that are rolled out together
     Batches(carry::Batches),
+    /// What to look at before accepted fixes are carried on
+    #[command(subcommand)]
+    Review(review::Review),
     /// Carry accepted fixes into a git repository
     #[command(subcommand)]
     Gitops(carry::Gitops),

@@ -1,16 +1,56 @@
 //! What files hold once accepted fixes are in them: the fixes are found again in the sources as
 //! they are now, brought together, and judged once more.
 
-use crate::archive::Fix;
+use crate::archive::{Archive, Fix};
+use crate::args::Common;
+use crate::args::carry::Batching;
 use crate::located::{Located, Sources, is_the_object};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 use detector::{Corpus, Found, Hidden, HiddenBy, Sifted};
 use json_patch::PatchOperation;
 use rayon::prelude::*;
 use record::{Applicability, GateOutcome};
 use rules::{Finding, Rule};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use verifier::{Accepted, Judge};
+use verifier::{Accepted, GateSet, Judge};
+
+/// The records of a run, and the sources as they are now.
+pub(crate) struct Scene<'a> {
+    pub(crate) session: &'a Session,
+    pub(crate) archive: &'a Archive,
+    pub(crate) sources: &'a Sources,
+    pub(crate) corpus: &'a Corpus<'a>,
+    /// Judges by the gates that need nothing but the sources.
+    pub(crate) judge: &'a Judge<'a>,
+    /// The accepted fixes, in the order of the schedule.
+    pub(crate) fixes: &'a [Fix<'a>],
+}
+
+/// Reads the records and the sources that the arguments ask for.
+///
+/// # Errors
+/// When something cannot be read, or `work` fails.
+pub(crate) fn with_scene<T>(
+    common: &Common,
+    args: &Batching,
+    work: impl FnOnce(&Scene<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let mut session = Session::new(common, &args.selecting)?;
+    let archive = Archive::read(&args.records)?;
+    session.gather_again(&args.evidence, args.records.run.as_deref())?;
+    let sources = archive.sources(&session);
+    let corpus = session.corpus(&sources.inputs.files);
+    let proving = Proving::new(&session, &corpus, GateSet::default(), false, None)?;
+    let judge = proving.judge(&session, &corpus);
+    work(&Scene {
+        session: &session,
+        archive: &archive,
+        sources: &sources,
+        corpus: &corpus,
+        judge: &judge,
+        fixes: &archive.fixes(),
+    })
+}
 
 /// Fixes on their way into files. Fixes are named by their index.
 pub(crate) struct Landing<'a> {
@@ -65,13 +105,8 @@ pub(crate) struct Step {
 
 impl<'a> Landing<'a> {
     /// Looks for the findings of the fixes in the sources as they are now.
-    pub(crate) fn new(
-        judge: &'a Judge<'a>,
-        sources: &Sources,
-        session: &Session,
-        fixes: &'a [Fix<'a>],
-    ) -> Self {
-        let corpus = judge.corpus;
+    pub(crate) fn new(scene: &Scene<'a>) -> Self {
+        let Scene { session, sources, corpus, judge, fixes, .. } = *scene;
         let positions: Vec<Result<usize, String>> =
             fixes.par_iter().map(|fix| position(fix, sources, corpus)).collect();
         let wanted: BTreeSet<usize> = positions.iter().flatten().copied().collect();

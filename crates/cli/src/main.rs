@@ -129,6 +129,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Queue(args) => commands::queue::run(common, args),
         Command::Worker(args) => commands::worker::run(common, args),
         Command::Batches(args) => commands::batches::run(common, args),
+        Command::Review(args) => commands::review::run(common, args),
         Command::Gitops(args) => commands::gitops::run(common, args),
         Command::Undo(args) => commands::undo::run(common, args),
         Command::Doctor(args) => commands::doctor::run(common, args),

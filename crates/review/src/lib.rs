@@ -8,6 +8,7 @@ pub mod chart;
 pub mod diagnostics;
 pub mod diff;
 mod escape;
+pub mod packet;
 pub mod summary;
 
 pub use escape::escape;

@@ -5,6 +5,8 @@
 
 mod markdown;
 
+pub(crate) use markdown::{cell, rate};
+
 use record::{
     Applicability, Detection, Gate, GateOutcome, Outcome, Patch, PatchOperation, Status, Verdict,
 };

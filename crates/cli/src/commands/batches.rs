@@ -1,43 +1,31 @@
 //! `batches`: accepted fixes that are rolled out together.
 
 use crate::End;
-use crate::archive::Archive;
 use crate::args::Common;
 use crate::args::carry::{Batches, Batching};
 use crate::commands::{self, schedule};
 use crate::grouping::Grouping;
-use crate::landing::Landing;
-use crate::session::{Proving, Session};
+use crate::landing::{Landing, Scene, with_scene};
+use crate::session::Session;
 use crate::table::table;
 use record::Batch;
 use scheduler::batch::{Unit, batches};
 use std::io::Write as _;
-use verifier::GateSet;
 
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Batches) -> anyhow::Result<End> {
-    let (session, archive) = read(common, &args.batching)?;
-    let sources = archive.sources(&session);
-    let corpus = session.corpus(&sources.inputs.files);
-    let proving = Proving::new(&session, &corpus, GateSet::default(), false, None)?;
-    let judge = proving.judge(&session, &corpus);
-    let fixes = archive.fixes();
-    let landing = Landing::new(&judge, &sources, &session, &fixes);
-    let mut grouping = Grouping::new(args.batching.group_by.into(), &corpus, &sources.inputs);
-    let mut units = Vec::new();
-    let mut lost = 0;
-    for (index, fix) in fixes.iter().enumerate() {
-        match landing.position(index) {
-            Ok(position) => units.push(grouping.unit(fix, position)),
-            Err(_) => lost += 1,
+    let batches = with_scene(common, &args.batching, |scene| {
+        let landing = Landing::new(scene);
+        let (batches, lost) = all(scene, &landing, &args.batching)?;
+        if lost > 0 && !common.quiet {
+            writeln!(
+                std::io::stderr(),
+                "warning: {lost} accepted fixes are in no batch: their findings are not in the \
+                 manifests any more"
+            )?;
         }
-    }
-    if lost > 0 && !common.quiet {
-        let what =
-            "accepted fixes are in no batch: their findings are not in the manifests any more";
-        writeln!(std::io::stderr(), "warning: {lost} {what}")?;
-    }
-    let batches = batched(&session, &args.batching, &units)?;
+        Ok(batches)
+    })?;
     if args.output_format == "json" || args.out.is_some() {
         commands::emit(args.out.as_deref(), &batches)?;
     } else {
@@ -46,12 +34,18 @@ pub(crate) fn run(common: &Common, args: &Batches) -> anyhow::Result<End> {
     Ok(End::Clean)
 }
 
-/// The session and the records that the arguments ask for.
-pub(crate) fn read(common: &Common, args: &Batching) -> anyhow::Result<(Session, Archive)> {
-    let mut session = Session::new(common, &args.selecting)?;
-    let archive = Archive::read(&args.records)?;
-    session.gather_again(&args.evidence, args.records.run.as_deref())?;
-    Ok((session, archive))
+/// The batches of all fixes that are still in the manifests, and how many are not.
+pub(crate) fn all(
+    scene: &Scene<'_>,
+    landing: &Landing<'_>,
+    args: &Batching,
+) -> anyhow::Result<(Vec<Batch>, usize)> {
+    let mut grouping = Grouping::new(args.group_by.into(), scene.corpus, &scene.sources.inputs);
+    let places = scene.fixes.iter().enumerate();
+    let units: Vec<Unit> = places
+        .filter_map(|(index, fix)| Some(grouping.unit(fix, landing.position(index).ok()?)))
+        .collect();
+    Ok((batched(scene.session, args, &units)?, scene.fixes.len() - units.len()))
 }
 
 /// Puts units into batches as the arguments and the configuration say.

@@ -2,7 +2,7 @@
 
 mod message;
 
-use super::batches::{batched, read};
+use super::batches::batched;
 use crate::End;
 use crate::archive::Fix;
 use crate::args::Common;
@@ -10,8 +10,8 @@ use crate::args::carry::{Gitops, Write};
 use crate::commands::run::hex;
 use crate::grouping::Grouping;
 use crate::inputs::Inputs;
-use crate::landing::{Landing, Step};
-use crate::session::{Proving, Session};
+use crate::landing::{Landing, Scene, Step, with_scene};
+use crate::session::Session;
 use crate::table::table;
 use detector::Corpus;
 use manifest::Source;
@@ -26,7 +26,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use verifier::GateSet;
 
 /// Characters of a batch's key in the name of its branch.
 const SLUG: usize = 48;
@@ -118,31 +117,36 @@ fn carry(common: &Common, args: &Write, writes: bool) -> anyhow::Result<End> {
         return Err(rollout::Error::Dirty { files: changed }.into());
     }
     let base = repository.commit("HEAD")?;
-    let (session, archive) = read(common, &args.batching)?;
-    let sources = archive.sources(&session);
-    let corpus = session.corpus(&sources.inputs.files);
-    let proving = Proving::new(&session, &corpus, GateSet::default(), false, None)?;
-    let judge = proving.judge(&session, &corpus);
-    let fixes = archive.fixes();
+    let plan = with_scene(common, &args.batching, |scene| {
+        carry_from(scene, &repository, base, args, writes)
+    })?;
+    report(&plan, args, common)?;
+    Ok(End::Clean)
+}
+
+fn carry_from(
+    scene: &Scene<'_>,
+    repository: &Repository,
+    base: String,
+    args: &Write,
+    writes: bool,
+) -> anyhow::Result<Plan> {
     let tree = Tree {
         files: repository.files(&base)?,
         branches: repository.branches(&args.branch_prefix)?,
-        paths: paths(&repository, &sources.inputs),
-        repository: &repository,
+        paths: paths(repository, &scene.sources.inputs),
+        repository,
         base: &base,
-        corpus: &corpus,
+        corpus: scene.corpus,
     };
-    let landing = Landing::new(&judge, &sources, &session, &fixes);
-    let mut carrying = Carrying { fixes: &fixes, landing, tree: &tree, skipped: BTreeMap::new() };
-    let batches = carrying.batches(&session, &sources.inputs, args)?;
+    let fixes = scene.fixes;
+    let landing = Landing::new(scene);
+    let mut carrying = Carrying { fixes, landing, tree: &tree, skipped: BTreeMap::new() };
+    let batches = carrying.batches(scene.session, &scene.sources.inputs, args)?;
     let (changes, mut planned) = carrying.changes(batches, args)?;
     if writes {
-        let onto = Onto {
-            repository: &repository,
-            base: &base,
-            files: &tree.files,
-            branches: &tree.branches,
-        };
+        let (files, branches) = (&tree.files, &tree.branches);
+        let onto = Onto { repository, base: &base, files, branches };
         for (planned, written) in planned.iter_mut().zip(write(onto, &changes)?) {
             planned.state = match written {
                 Written::Created(_) => State::Created,
@@ -156,10 +160,9 @@ fn carry(common: &Common, args: &Write, writes: bool) -> anyhow::Result<End> {
             repository.push(remote, &names)?;
         }
     }
-    let skipped =
-        carrying.skipped.iter().map(|(fix, why)| Skipped::new(&fixes[*fix], why)).collect();
-    report(&Plan { base: base.clone(), batches: planned, skipped }, args, common)?;
-    Ok(End::Clean)
+    let skipped = carrying.skipped.iter();
+    let skipped = skipped.map(|(fix, why)| Skipped::new(&fixes[*fix], why)).collect();
+    Ok(Plan { base, batches: planned, skipped })
 }
 
 /// The files of the session that are in the repository, by their index: their path from its root.

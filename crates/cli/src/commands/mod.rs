@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod feeds;
 pub(crate) mod gitops;
 pub(crate) mod queue;
+pub(crate) mod review;
 pub(crate) mod risk;
 pub(crate) mod rules;
 pub(crate) mod run;

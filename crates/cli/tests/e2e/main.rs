@@ -13,6 +13,7 @@
 )]
 
 mod bad_input;
+mod browser;
 mod catalogue;
 mod ci;
 mod counting;
@@ -26,6 +27,7 @@ mod models;
 mod queue;
 mod real_input;
 mod reference;
+mod review;
 mod risk;
 mod same_bytes;
 mod scanners;

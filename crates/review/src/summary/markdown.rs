@@ -146,7 +146,7 @@ fn write_reasons(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
 
 /// Percent in tenths, rounded half up; whole numbers only, so that every machine agrees. All is
 /// 100.0 % and nothing is 0.0 %, and nothing else is.
-fn rate(share: Share) -> String {
+pub(crate) fn rate(share: Share) -> String {
     let Share { count, of } = share;
     if of == 0 {
         return format!("{count} of {of}");
@@ -160,7 +160,7 @@ fn rate(share: Share) -> String {
 }
 
 /// Text of a manifest or a scanner as the text of a table's cell.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in escape(text).chars() {
         match c {

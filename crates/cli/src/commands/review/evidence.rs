@@ -1,0 +1,237 @@
+//! `review evidence`: what a run was made from and what it made, with hashes, and what of its claims
+//! the artefacts bear out.
+
+mod claims;
+
+use super::write;
+use crate::End;
+use crate::args::review::{Evidence as Args, EvidenceFormat};
+use crate::commands::run::files::State;
+use crate::commands::run::hex;
+use crate::session::read_text;
+use crate::table::table;
+use anyhow::Context as _;
+use claims::Claim;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What in-toto calls the kind of a statement.
+const PREDICATE: &str = "urn:k8s-auto-fix:evidence:v1";
+
+/// The outputs of a run: name, stage, and what they are.
+const OUTPUTS: [(&str, &str, &str); 12] = [
+    ("detections.jsonl", "detect", "records"),
+    ("patches.jsonl", "propose", "records"),
+    ("attempts.jsonl", "propose", "records"),
+    ("verified.jsonl", "verify", "records"),
+    ("outcomes.jsonl", "verify", "records"),
+    ("risk.jsonl", "risk", "records"),
+    ("schedule.jsonl", "schedule", "records"),
+    ("evidence.jsonl", "detect", "records"),
+    ("review.json", "review", "report"),
+    ("review.md", "review", "report"),
+    ("manifest.json", "run", "manifest"),
+    ("state.json", "run", "manifest"),
+];
+
+/// Everything that went into a run and came out of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Manifest {
+    /// The folder of the run.
+    run: PathBuf,
+    tool: Value,
+    /// Hash of everything that the outputs depend on.
+    identity: String,
+    complete: bool,
+    artifacts: Vec<Artifact>,
+    stages: BTreeMap<String, Stage>,
+    claims: Vec<Claim>,
+    /// Claims that the artefacts bear out, of all.
+    coverage: Coverage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Artifact {
+    path: String,
+    /// `input` or `output`.
+    role: String,
+    category: String,
+    /// The command that made it; empty for inputs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    producer: String,
+    bytes: u64,
+    sha256: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Stage {
+    status: String,
+    outputs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Coverage {
+    covered: usize,
+    of: usize,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> anyhow::Result<End> {
+    if let Some(path) = &args.check {
+        return check(path);
+    }
+    let folder =
+        args.run.as_deref().context("give the folder that `run` wrote, or --check FILE")?;
+    let manifest = manifest(folder, args.claims.as_deref())?;
+    let mut bytes = match args.output_format {
+        EvidenceFormat::Json => serde_json::to_vec_pretty(&manifest)?,
+        EvidenceFormat::InToto => serde_json::to_vec_pretty(&statement(&manifest)?)?,
+        EvidenceFormat::Table => shown(&manifest).into_bytes(),
+    };
+    if args.output_format != EvidenceFormat::Table {
+        bytes.push(b'\n');
+    }
+    write(args.out.as_deref(), &bytes)?;
+    let uncovered = manifest.coverage.covered < manifest.coverage.of;
+    if uncovered && args.fail_on_uncovered {
+        for claim in manifest.claims.iter().filter(|claim| !claim.covered) {
+            let (id, why) = (review::escape(&claim.id), review::escape(&claim.found));
+            writeln!(std::io::stderr(), "error: claim {id} is not covered: {why}")?;
+        }
+        return Ok(End::Findings);
+    }
+    Ok(End::Clean)
+}
+
+fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifest> {
+    let path = folder.join("manifest.json");
+    let run: Value = serde_json::from_str(&read_text(&path)?)
+        .with_context(|| format!("{}: no manifest of a run", path.display()))?;
+    let state = State::read(folder)
+        .with_context(|| format!("{}: finish the run first", folder.display()))?;
+    let inputs: Vec<&String> =
+        run["inputs"].as_object().into_iter().flat_map(|inputs| inputs.keys()).collect();
+    let mut artifacts: Vec<Artifact> = inputs
+        .par_iter()
+        .filter_map(|path| artifact(Path::new(path), path, "input", "manifest", ""))
+        .collect();
+    let mut stages: BTreeMap<String, Stage> = BTreeMap::new();
+    for (name, stage, category) in OUTPUTS {
+        let place = folder.join(name);
+        let shown = place.display().to_string();
+        let found = artifact(&place, &shown, "output", category, "k8s-auto-fix run");
+        let entry = stages.entry(stage.to_owned()).or_default();
+        if let Some(found) = found {
+            entry.outputs.push(name.to_owned());
+            artifacts.push(found);
+        }
+    }
+    for stage in stages.values_mut() {
+        let complete = state.complete && !stage.outputs.is_empty();
+        stage.status = if complete { "complete" } else { "missing" }.to_owned();
+    }
+    let mut claims = claims::of_run(folder, &run)?;
+    if let Some(path) = claims_file {
+        claims.extend(claims::of_file(path)?);
+    }
+    let coverage =
+        Coverage { covered: claims.iter().filter(|claim| claim.covered).count(), of: claims.len() };
+    Ok(Manifest {
+        run: folder.to_owned(),
+        tool: run["tool"].clone(),
+        identity: state.identity,
+        complete: state.complete,
+        artifacts,
+        stages,
+        claims,
+        coverage,
+    })
+}
+
+/// A file as it is now; `None` when it is not there.
+fn artifact(
+    place: &Path,
+    path: &str,
+    role: &str,
+    category: &str,
+    producer: &str,
+) -> Option<Artifact> {
+    let bytes = std::fs::read(place).ok()?;
+    Some(Artifact {
+        path: path.to_owned(),
+        role: role.to_owned(),
+        category: category.to_owned(),
+        producer: producer.to_owned(),
+        bytes: bytes.len() as u64,
+        sha256: hex(&Sha256::digest(&bytes)),
+    })
+}
+
+/// Compares a manifest that was written before with the files as they are now.
+fn check(path: &Path) -> anyhow::Result<End> {
+    let text = read_text(path)?;
+    let value: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{}: no evidence manifest", path.display()))?;
+    // A statement carries the manifest.
+    let value =
+        if value["predicateType"] == PREDICATE { value["predicate"].clone() } else { value };
+    let before: Manifest = serde_json::from_value(value)
+        .with_context(|| format!("{}: no evidence manifest", path.display()))?;
+    let mut faults = Vec::new();
+    for was in &before.artifacts {
+        match artifact(Path::new(&was.path), &was.path, &was.role, &was.category, &was.producer) {
+            None => faults.push(format!("{}: it is gone", was.path)),
+            Some(now) if now != *was => faults.push(format!("{}: it has changed", was.path)),
+            Some(_) => {}
+        }
+    }
+    let run: Value = serde_json::from_str(&read_text(&before.run.join("manifest.json"))?)?;
+    let claims = claims::of_run(&before.run, &run)?;
+    for claim in claims.iter().filter(|claim| !claim.covered) {
+        faults.push(format!("claim {}: {}", claim.id, claim.found));
+    }
+    for fault in &faults {
+        writeln!(std::io::stderr(), "error: {}", review::escape(fault))?;
+    }
+    writeln!(
+        std::io::stdout(),
+        "{} artefacts and {} claims checked, {} faults",
+        before.artifacts.len(),
+        claims.len(),
+        faults.len()
+    )?;
+    Ok(if faults.is_empty() { End::Clean } else { End::Findings })
+}
+
+/// The manifest as an in-toto statement about the outputs.
+fn statement(manifest: &Manifest) -> anyhow::Result<Value> {
+    let outputs = manifest.artifacts.iter().filter(|artifact| artifact.role == "output");
+    let subject: Vec<Value> = outputs
+        .map(|artifact| json!({ "name": artifact.path, "digest": { "sha256": artifact.sha256 } }))
+        .collect();
+    Ok(json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subject,
+        "predicateType": PREDICATE,
+        "predicate": serde_json::to_value(manifest)?,
+    }))
+}
+
+fn shown(manifest: &Manifest) -> String {
+    let row = |claim: &Claim| {
+        let covered = if claim.covered { "covered" } else { "uncovered" };
+        vec![claim.id.clone(), covered.to_owned(), claim.claim.clone(), claim.found.clone()]
+    };
+    let rows: Vec<Vec<String>> = manifest.claims.iter().map(row).collect();
+    let Coverage { covered, of } = manifest.coverage;
+    format!(
+        "{}{covered} of {of} claims are covered; {} artefacts\n",
+        table(&["claim", "status", "what it says", "what was found"], &rows),
+        manifest.artifacts.len()
+    )
+}
