@@ -11,9 +11,13 @@ use crate::Kind;
 use line::Heading;
 use pattern::{Pattern, parts};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// What GitLab calls the section before the first heading.
 const BEFORE_HEADINGS: &str = "codeowners";
+
+/// Faults that are kept; who has more reads the first ones.
+const MAX_FAULTS: usize = 1_000;
 
 /// A CODEOWNERS file that was read.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +47,8 @@ struct Section {
 #[derive(Debug, Clone)]
 struct Rule {
     pattern: Pattern,
-    owners: Vec<String>,
+    /// Shared by all lines that have the owners of their section.
+    owners: Arc<[String]>,
 }
 
 impl CodeOwners {
@@ -96,13 +101,13 @@ impl CodeOwners {
         let of_sections = self.sections.iter().filter_map(|section| {
             let rule = section.rules.iter().rev().find(|rule| rule.pattern.matches(&parts))?;
             let excluded = section.exclusions.iter().any(|pattern| pattern.matches(&parts));
-            (!excluded).then_some(&rule.owners)
+            (!excluded).then_some(rule.owners.iter())
         });
         let owners = of_sections.flatten().map(String::as_str);
         owners.filter(|owner| seen.insert(*owner)).collect()
     }
 
-    /// What is wrong with the file, in the order of its lines.
+    /// What is wrong with the file, in the order of its lines; the first thousand of it.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
@@ -120,12 +125,14 @@ struct Reader {
     index: HashMap<String, usize>,
     /// The section that lines go into, and who owns its lines without owners.
     current: usize,
-    defaults: Vec<String>,
+    defaults: Arc<[String]>,
 }
 
 impl Reader {
     fn fault(&mut self, line: usize, message: impl Into<String>) {
-        self.read.faults.push(Fault { line, message: message.into() });
+        if self.read.faults.len() < MAX_FAULTS {
+            self.read.faults.push(Fault { line, message: message.into() });
+        }
     }
 
     /// Goes on with a section, which may have been there before.
@@ -141,7 +148,7 @@ impl Reader {
         self.read.sections.get_mut(self.current)
     }
 
-    fn add(&mut self, pattern: Pattern, owners: Vec<String>) {
+    fn add(&mut self, pattern: Pattern, owners: Arc<[String]>) {
         if let Some(section) = self.section() {
             section.rules.push(Rule { pattern, owners });
         }
@@ -178,7 +185,7 @@ impl Reader {
         }
         let (pattern, rest) = line::split(line);
         let owners = self.words(number, rest);
-        let owners = if owners.is_empty() { self.defaults.clone() } else { owners };
+        let owners = if owners.is_empty() { Arc::clone(&self.defaults) } else { owners };
         self.add(Pattern::gitlab(pattern), owners);
     }
 
@@ -194,7 +201,7 @@ impl Reader {
     }
 
     /// The owners among words. GitLab knows no comments behind them, and finds owners there too.
-    fn words(&mut self, number: usize, text: &str) -> Vec<String> {
+    fn words(&mut self, number: usize, text: &str) -> Arc<[String]> {
         let mut is_comment = false;
         let mut owners = Vec::new();
         for word in text.split_whitespace() {
@@ -205,7 +212,7 @@ impl Reader {
                 self.fault(number, line::no_owner(word));
             }
         }
-        owners
+        owners.into()
     }
 }
 
