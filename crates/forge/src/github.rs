@@ -124,6 +124,14 @@ impl Issue {
     }
 }
 
+/// Drops the reviewers who are among these.
+fn drop_asked(wanted: &mut Vec<Reviewer>, users: &[User], teams: &[Team]) {
+    wanted.retain(|reviewer| {
+        let is_among = users.iter().any(|user| reviewer.is_user(&user.login));
+        !is_among && !teams.iter().any(|team| reviewer.is_team(&team.slug))
+    });
+}
+
 impl Github {
     pub(crate) fn new(client: Client, project: &str) -> Result<Self, Error> {
         let parts = parts_of_project(Kind::Github, project)?;
@@ -244,7 +252,7 @@ impl Github {
             }
             None => true,
         });
-        self.drop_asked(&mut wanted, &pull.requested_reviewers, &pull.requested_teams);
+        drop_asked(&mut wanted, &pull.requested_reviewers, &pull.requested_teams);
         if !made.is_new && !wanted.is_empty() {
             self.drop_known(pull.number, &mut wanted).await?;
         }
@@ -263,30 +271,19 @@ impl Github {
         }
     }
 
-    fn drop_asked(&self, wanted: &mut Vec<Reviewer>, users: &[User], teams: &[Team]) {
-        let is_team = |reviewer: &Reviewer, slug: &str| matches!(reviewer, Reviewer::Group { name, .. } if name.eq_ignore_ascii_case(slug));
-        wanted.retain(|reviewer| {
-            let is_asked = users.iter().any(|user| reviewer.is_user(&user.login));
-            !is_asked && !teams.iter().any(|team| is_team(reviewer, &team.slug))
-        });
-    }
-
     /// Drops who was asked before, also when somebody took that back or a member of the team
     /// reviewed, and who reviewed without being asked.
     async fn drop_known(&self, number: u64, wanted: &mut Vec<Reviewer>) -> Result<(), Error> {
         let number = number.to_string();
         let events = self.url(&["issues", &number, "events"], &[]);
         let take = |event: Event| {
-            self.drop_asked(
-                wanted,
-                event.requested_reviewer.as_slice(),
-                event.requested_team.as_slice(),
-            );
+            let (user, team) = (event.requested_reviewer, event.requested_team);
+            drop_asked(wanted, user.as_slice(), team.as_slice());
         };
         self.client.each(events, take).await?;
         if wanted.iter().any(|reviewer| matches!(reviewer, Reviewer::User(_))) {
             let reviews = self.url(&["pulls", &number, "reviews"], &[]);
-            let take = |review: Review| self.drop_asked(wanted, review.user.as_slice(), &[]);
+            let take = |review: Review| drop_asked(wanted, review.user.as_slice(), &[]);
             self.client.each(reviews, take).await?;
         }
         Ok(())

@@ -165,7 +165,7 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
-/// A project of a forge.
+/// A project of a forge. It waits for answers itself, so it is not used inside of a runtime.
 pub struct Forge {
     side: Side,
     runtime: Runtime,

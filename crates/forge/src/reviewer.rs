@@ -23,6 +23,11 @@ impl Reviewer {
     pub(crate) fn is_user(&self, login: &str) -> bool {
         matches!(self, Self::User(name) if name.eq_ignore_ascii_case(login))
     }
+
+    /// Whether this is the team of that name.
+    pub(crate) fn is_team(&self, slug: &str) -> bool {
+        matches!(self, Self::Group { name, .. } if name.eq_ignore_ascii_case(slug))
+    }
 }
 
 impl fmt::Display for Reviewer {

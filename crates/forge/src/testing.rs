@@ -373,7 +373,7 @@ async fn handle(
         let reply = match &trouble {
             Some(Trouble::Answer(..) | Trouble::Broken) => Reply::new(500, Value::Null),
             _ if kind == Kind::Github => github::answer(&mut state, address, &headers, &seen),
-            _ => gitlab::answer(&mut state, address, &headers, &seen),
+            _ => gitlab::answer(&mut state, &headers, &seen),
         };
         (reply, trouble)
     };

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use forge::testing::{Fault, Github, Gitlab, Server, Trouble};
+use forge::testing::{Fault, Github, Gitlab, Server, Stage, Trouble};
 use forge::{Error, Forge, Kind, Opened, Request, Settings, Token};
 use std::time::{Duration, Instant};
 
@@ -86,7 +86,6 @@ fn nobody_is_asked_for_ever() {
         assert!(matches!(error, Error::Refused { status: 503, .. }), "{error}");
         assert!(error.to_string().contains("503, Oh no; the forge has a fault of its own"));
         assert_eq!(made(server), (0, 3));
-        // One that is made between looking and creating is found.
         server.state().faults.clear();
         assert!(matches!(forge.open(&request()).unwrap().opened, Opened::Created(_)));
     });
@@ -241,17 +240,16 @@ fn answers_have_a_size() {
 
 #[test]
 fn lists_have_an_end() {
-    both(|kind, server, forge| {
+    both(|_, server, forge| {
         {
             let mut state = server.state();
             state.page = 1;
             for n in 0..51 {
-                state.push(&format!("fix/{n}"), forge::testing::Stage::Open);
+                state.push(&format!("fix/{n}"), Stage::Open);
             }
         }
         let error = forge.open_count("").unwrap_err();
         assert!(matches!(error, Error::TooManyPages { limit: 50, .. }), "{error}");
-        let _ = kind;
     });
 }
 

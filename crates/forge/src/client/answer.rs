@@ -133,8 +133,9 @@ mod tests {
             let next = answer(&[("link", link)], "").next_of_link(&url);
             next.map(|url| url.as_str().to_owned())
         };
-        let link = r#"<https://h/repositories/1/pulls?page=1>; rel="prev", <https://h/repositories/1/pulls?state=all&page=3>; rel="next""#;
-        assert_eq!(next(link).unwrap(), "https://h/api/pulls?state=all&page=3");
+        let page = "<https://h/repositories/1/pulls?state=all&page";
+        let link = format!(r#"{page}=1>; rel="prev", {page}=3>; rel="next""#);
+        assert_eq!(next(&link).unwrap(), "https://h/api/pulls?state=all&page=3");
         let elsewhere = r#"<https://evil/steal?page=2>; rel="next""#;
         assert_eq!(next(elsewhere).unwrap(), "https://h/api/pulls?page=2");
         for none in ["", "<", r#"<x>; rel="last""#, r#"<https://h/none>; rel="next""#, ">;<"] {
@@ -170,12 +171,12 @@ mod tests {
         for (body, message) in [
             (r#"{"message":"Bad credentials"}"#, "Bad credentials"),
             (
-                r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","code":"custom","message":"A pull request already exists for o:b."}]}"#,
-                "Validation Failed: A pull request already exists for o:b.",
+                r#"{"message":"Failed","errors":[{"code":"custom","message":"It exists."}]}"#,
+                "Failed: It exists.",
             ),
             (
-                r#"{"message":"Validation Failed","errors":[{"resource":"PullRequest","field":"head","code":"invalid"},"too long"]}"#,
-                "Validation Failed: head invalid: too long",
+                r#"{"message":"Failed","errors":[{"field":"head","code":"invalid"},"too long"]}"#,
+                "Failed: head invalid: too long",
             ),
             (r#"{"message":["Another open merge request"]}"#, "Another open merge request"),
             (r#"{"message":{"base":["no"],"title":["is long"]}}"#, "no: title: is long"),

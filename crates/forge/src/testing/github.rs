@@ -205,13 +205,18 @@ fn user(name: &str) -> Value {
     json!({ "login": name, "id": 1, "type": "User" })
 }
 
+/// A name without what CODEOWNERS puts before it.
+fn bare(name: &str) -> &str {
+    name.trim_start_matches('@')
+}
+
 fn event(reviewer: &str) -> Value {
     match reviewer.split_once('/') {
         Some((_, team)) => {
             json!({ "event": "review_requested", "requested_team": { "slug": team } })
         }
         None => json!({
-            "event": "review_requested", "requested_reviewer": user(reviewer.trim_matches('@')),
+            "event": "review_requested", "requested_reviewer": user(bare(reviewer)),
         }),
     }
 }
@@ -235,7 +240,7 @@ fn shown(state: &State, pull: &Pull) -> Value {
         "merged_at": (pull.stage == Stage::Merged).then_some("2024-01-01T00:00:00Z"),
         "user": user(&state.author),
         "labels": labels(&pull.labels),
-        "requested_reviewers": users.iter().map(|name| user(name.trim_matches('@'))).collect::<Value>(),
+        "requested_reviewers": users.iter().map(|name| bare(name)).map(user).collect::<Value>(),
         "requested_teams": teams.iter().map(team).collect::<Value>(),
         "head": { "ref": pull.branch, "repo": repository(if pull.is_fork { 2 } else { 1 }) },
         "base": { "ref": pull.base, "repo": repository(1) },

@@ -3,9 +3,8 @@
 use super::{Issue, Pull, Reply, Seen, Stage, State};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
-pub(super) fn answer(state: &mut State, _: SocketAddr, headers: &HeaderMap, seen: &Seen) -> Reply {
+pub(super) fn answer(state: &mut State, headers: &HeaderMap, seen: &Seen) -> Reply {
     let token = headers.get("private-token").and_then(|value| value.to_str().ok());
     if token != Some(&state.token) {
         return Reply::refusal(401, "401 Unauthorized");
@@ -32,9 +31,13 @@ pub(super) fn answer(state: &mut State, _: SocketAddr, headers: &HeaderMap, seen
         ("GET", ["merge_requests", number, "notes"]) => {
             let merge = state.pulls.iter().find(|it| it.number.to_string() == *number);
             let asked = merge.into_iter().flat_map(|merge| &merge.asked);
-            let note = |name: &String| json!({ "system": true, "body": format!("requested review from {name}") });
-            let said = json!({ "system": false, "body": "requested review from @bob" });
-            let notes: Vec<Value> = asked.map(note).chain([said]).collect();
+            let note = |is_system: bool, name: &str| {
+                let body = format!("requested review from {name}");
+                json!({ "system": is_system, "body": body })
+            };
+            // Somebody may say the same, which is no note of the forge.
+            let said = note(false, "@bob");
+            let notes: Vec<Value> = asked.map(|name| note(true, name)).chain([said]).collect();
             list(state, seen, &notes)
         }
         ("GET", ["issues"]) => {
@@ -149,9 +152,10 @@ fn shown(state: &State, merge: &Pull) -> Value {
         let index = state.users.iter().position(|user| format!("@{user}") == *name);
         person(index.unwrap_or(usize::MAX - 1), name.trim_matches('@'))
     };
+    let page = format!("https://gitlab.example/{}/-/merge_requests", state.project);
     json!({
         "id": 1000 + merge.number, "iid": merge.number,
-        "web_url": format!("https://gitlab.example/{}/-/merge_requests/{}", state.project, merge.number),
+        "web_url": format!("{page}/{}", merge.number),
         "state": name_of(merge.stage), "title": merge.title,
         "description": merge.body, "labels": merge.labels,
         "author": person(0, &state.author),
