@@ -2,6 +2,7 @@
 
 use crate::archive::Fix;
 use crate::inputs::Inputs;
+use crate::owners::Owners;
 use detector::Corpus;
 use manifest::Node;
 use record::{GateResult, GroupBy};
@@ -25,11 +26,13 @@ pub(crate) struct Grouping<'a> {
     inputs: &'a Inputs,
     /// Bases by folder.
     bases: HashMap<PathBuf, Option<String>>,
+    /// Who owns the objects that name nobody.
+    pub(crate) owners: Owners,
 }
 
 impl<'a> Grouping<'a> {
     pub(crate) fn new(by: GroupBy, corpus: &'a Corpus<'a>, inputs: &'a Inputs) -> Self {
-        Self { by, corpus, inputs, bases: HashMap::new() }
+        Self { by, corpus, inputs, bases: HashMap::new(), owners: Owners::default() }
     }
 
     /// A fix whose object is at a position, as batches see it.
@@ -68,8 +71,19 @@ impl<'a> Grouping<'a> {
         match self.by {
             GroupBy::Rule => fix.rule().to_owned(),
             GroupBy::Namespace => object.namespace.unwrap_or("none").to_owned(),
-            GroupBy::Owner => owner(object).unwrap_or("nobody").to_owned(),
+            GroupBy::Owner => {
+                owner(object).map_or_else(|| self.owner_of_file(position), str::to_owned)
+            }
             GroupBy::RootCause => self.cause(fix, position),
+        }
+    }
+
+    fn owner_of_file(&mut self, position: usize) -> String {
+        let place = self.inputs.locations.get(self.corpus.file_of(position));
+        let owners = place.and_then(|place| place.as_deref()).map(|place| self.owners.of(place));
+        match owners.unwrap_or_default().join(" ") {
+            none if none.is_empty() => "nobody".to_owned(),
+            owners => owners,
         }
     }
 

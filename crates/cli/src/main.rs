@@ -14,6 +14,7 @@ mod inputs;
 mod landing;
 mod linter;
 mod located;
+mod owners;
 mod proposing;
 mod scanners;
 mod scoring;

@@ -354,6 +354,13 @@ pub(crate) fn report_errors(errors: &[InputError]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Writes warnings, unless only results are wanted.
+pub(crate) fn warn(warnings: &[String], quiet: bool) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
+    let wanted = warnings.iter().filter(|_| !quiet);
+    wanted.into_iter().try_for_each(|text| writeln!(stderr, "warning: {}", review::escape(text)))
+}
+
 /// Says on stderr what is read, but hardly as its author meant it.
 pub(crate) fn report_warnings(inputs: &Inputs, common: &Common) -> std::io::Result<()> {
     let mut stderr = std::io::stderr().lock();

@@ -5,7 +5,8 @@
 
 mod markdown;
 
-pub(crate) use markdown::{cell, rate};
+pub use markdown::cell;
+pub(crate) use markdown::rate;
 
 use record::{
     Applicability, Detection, Gate, GateOutcome, Outcome, Patch, PatchOperation, Status, Verdict,

@@ -51,6 +51,8 @@ pub struct Branch {
     pub committed: i64,
     /// Its message.
     pub message: String,
+    /// Whether it is one of this repository, and not only of a remote.
+    pub is_local: bool,
 }
 
 /// Held while the repository is written; the system gives it back when the process ends.
@@ -199,18 +201,62 @@ impl Repository {
     /// # Errors
     /// When git fails.
     pub fn branches(&self, prefix: &str) -> Result<BTreeMap<String, Branch>, Error> {
+        self.tips("refs/heads", prefix)
+    }
+
+    /// The same of a remote, as they were when it was last asked.
+    ///
+    /// # Errors
+    /// When git fails.
+    pub fn remote_branches(
+        &self,
+        remote: &str,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, Branch>, Error> {
+        self.tips(&format!("refs/remotes/{remote}"), prefix)
+    }
+
+    /// Asks a remote for its branches with this prefix; those that it has no more are forgotten.
+    ///
+    /// # Errors
+    /// When git fails, such as for a remote that has no name.
+    pub fn fetch(&self, remote: &str, prefix: &str) -> Result<(), Error> {
+        let refs = format!("+refs/heads/{prefix}*:refs/remotes/{remote}/{prefix}*");
+        self.bytes(&["fetch", "--quiet", "--no-tags", "--prune", "--", remote, &refs]).map(drop)
+    }
+
+    /// The address of a remote.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn url(&self, remote: &str) -> Result<String, Error> {
+        self.text(&["remote", "get-url", "--", remote])
+    }
+
+    /// The branch that is checked out, if one is.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn head(&self) -> Result<Option<String>, Error> {
+        let args = ["symbolic-ref", "--quiet", "--short", "HEAD"];
+        let output = command(&self.root, &args).output().map_err(Error::NoGit)?;
+        Ok(output.status.success().then(|| first_line(&output.stdout)))
+    }
+
+    fn tips(&self, namespace: &str, prefix: &str) -> Result<BTreeMap<String, Branch>, Error> {
         // No message holds a zero byte, so what follows one ends the entry.
-        let format = "--format=%(refname:lstrip=2)%00%(objectname)%00%(tree)%00\
+        let format = "--format=%(refname)%00%(objectname)%00%(tree)%00\
                       %(committerdate:unix)%00%(contents)%00%01";
-        let text = self.bytes(&["for-each-ref", format, "refs/heads"])?;
+        let text = self.bytes(&["for-each-ref", format, namespace])?;
         let text = String::from_utf8_lossy(&text).into_owned();
+        let is_local = namespace == "refs/heads";
         let branch = |entry: &str| {
             let mut parts = entry.trim_start_matches('\n').splitn(5, '\0');
-            let name = parts.next()?.to_owned();
+            let name = parts.next()?.strip_prefix(namespace)?.strip_prefix('/')?.to_owned();
             let (tip, tree) = (parts.next()?.to_owned(), parts.next()?.to_owned());
             let committed = parts.next()?.parse().ok()?;
             let message = parts.next()?.to_owned();
-            Some((name, Branch { tip, tree, committed, message }))
+            Some((name, Branch { tip, tree, committed, message, is_local }))
         };
         let all = text.split("\0\u{1}").filter_map(branch);
         Ok(all.filter(|(name, _)| name.starts_with(prefix)).collect())
@@ -390,16 +436,27 @@ impl Repository {
         self.given(&["update-ref", "--stdin"], lines.as_bytes()).map(drop)
     }
 
-    /// Pushes branches to a remote, where they may replace only what was last seen there.
+    /// Pushes branches to a remote, where each replaces only what was seen there: `seen` names the
+    /// commits of those that it had.
     ///
     /// # Errors
     /// When git fails.
-    pub fn push(&self, remote: &str, branches: &[String]) -> Result<(), Error> {
+    pub fn push(
+        &self,
+        remote: &str,
+        branches: &[String],
+        seen: &BTreeMap<String, Branch>,
+    ) -> Result<(), Error> {
         if branches.is_empty() {
             return Ok(());
         }
         let refs = branches.iter().map(|name| format!("+refs/heads/{name}:refs/heads/{name}"));
-        let leases = branches.iter().map(|name| format!("--force-with-lease=refs/heads/{name}"));
+        // An empty commit is one that must not be there.
+        let lease = |name: &String| {
+            let tip = seen.get(name).map_or("", |branch| branch.tip.as_str());
+            format!("--force-with-lease=refs/heads/{name}:{tip}")
+        };
+        let leases = branches.iter().map(lease);
         let args: Vec<String> = ["push".to_owned(), "--porcelain".to_owned()]
             .into_iter()
             .chain(leases)

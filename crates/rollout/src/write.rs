@@ -66,7 +66,8 @@ pub struct Onto<'a> {
     pub base: &'a str,
     /// Its files.
     pub files: &'a HashMap<String, Tracked>,
-    /// The branches that may be there already, all of them ours ([`is_ours`]).
+    /// The branches that may be there already, all of them ours ([`is_ours`]); those that are only
+    /// at a remote are made here too.
     pub branches: &'a BTreeMap<String, Branch>,
 }
 
@@ -80,10 +81,13 @@ pub fn write(onto: Onto<'_>, changes: &[Change]) -> Result<Vec<Written>, Error> 
     for change in changes {
         let below = change.on.and_then(|index| done.get(index));
         let next = one(onto, change, below)?;
-        if !matches!(next.written, Written::Unchanged(_)) {
-            let commit = next.written.commit().to_owned();
-            let old = onto.branches.get(&change.branch).map(|branch| branch.tip.clone());
+        let commit = next.written.commit().to_owned();
+        let there = onto.branches.get(&change.branch);
+        let old = there.filter(|branch| branch.is_local).map(|branch| branch.tip.clone());
+        if old.as_ref() != Some(&commit) {
             moves.push((change.branch.clone(), commit.clone(), old));
+        }
+        if !matches!(next.written, Written::Unchanged(_)) {
             entries.push(Entry {
                 batch: change.batch.clone(),
                 branch: change.branch.clone(),

@@ -111,12 +111,65 @@ pub(crate) struct Write {
     /// Push the branches to this remote
     #[arg(long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = "origin")]
     pub(crate) push: Option<String>,
+    #[command(flatten)]
+    pub(crate) asking: Asking,
     /// Show the changes of each batch
     #[arg(long)]
     pub(crate) diff: bool,
     /// table or json
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     pub(crate) output_format: String,
+}
+
+/// Whose pull or merge requests are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForgeKind {
+    Github,
+    Gitlab,
+}
+
+impl From<ForgeKind> for forge::Kind {
+    fn from(kind: ForgeKind) -> Self {
+        match kind {
+            ForgeKind::Github => Self::Github,
+            ForgeKind::Gitlab => Self::Gitlab,
+        }
+    }
+}
+
+/// How pull or merge requests are asked for.
+#[derive(Debug, Args)]
+pub(crate) struct Asking {
+    /// Open a pull or merge request for each branch that is pushed, and a dashboard issue
+    #[arg(long, value_enum, requires = "push", value_name = "FORGE")]
+    pub(crate) forge: Option<ForgeKind>,
+    /// Root of the forge's API; by default that of github.com or gitlab.com
+    #[arg(long, requires = "forge", value_name = "URL")]
+    pub(crate) forge_url: Option<String>,
+    /// owner/name, or group/project; by default what the remote's address says
+    #[arg(long, requires = "forge", value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+    /// Variable that holds the token; by default GITHUB_TOKEN or GITLAB_TOKEN
+    #[arg(long, requires = "forge", value_name = "NAME")]
+    pub(crate) token_env: Option<String>,
+    /// Branch that the requests go into; by default the one that is checked out
+    #[arg(long, requires = "forge", value_name = "BRANCH")]
+    pub(crate) base: Option<String>,
+    /// Labels of the requests; the dashboard gets the first
+    #[arg(
+        long,
+        requires = "forge",
+        value_name = "LABEL",
+        value_delimiter = ',',
+        default_value = "k8s-auto-fix"
+    )]
+    pub(crate) label: Vec<String>,
+    /// Do not ask the owners that CODEOWNERS names for a review
+    #[arg(long, requires = "forge")]
+    pub(crate) no_reviewers: bool,
+    /// No dashboard issue
+    #[arg(long, requires = "forge")]
+    pub(crate) no_dashboard: bool,
 }
 
 #[derive(Debug, Args)]

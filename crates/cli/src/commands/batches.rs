@@ -45,6 +45,7 @@ pub(crate) fn all(
     let units: Vec<Unit> = places
         .filter_map(|(index, fix)| Some(grouping.unit(fix, landing.position(index).ok()?)))
         .collect();
+    crate::session::warn(&grouping.owners.warnings, scene.session.quiet)?;
     Ok((batched(scene.session, args, &units)?, scene.fixes.len() - units.len()))
 }
 

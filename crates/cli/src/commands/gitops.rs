@@ -1,6 +1,7 @@
 //! `gitops`: accepted fixes become commits, one for each batch, on branches of their own.
 
 mod message;
+mod requests;
 
 use super::batches::batched;
 use crate::End;
@@ -11,11 +12,13 @@ use crate::commands::run::hex;
 use crate::grouping::Grouping;
 use crate::inputs::Inputs;
 use crate::landing::{Landing, Scene, Step, with_scene};
+use crate::owners::Owners;
 use crate::session::Session;
 use crate::table::table;
 use detector::Corpus;
 use manifest::Source;
 use record::Batch;
+use requests::{Asked, Asker};
 use review::{diff, escape};
 use rollout::git::{Branch, Repository, Tracked};
 use rollout::journal::Inverse;
@@ -45,6 +48,8 @@ struct Plan {
     base: String,
     batches: Vec<Planned>,
     skipped: Vec<Skipped>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dashboard: Option<Asked>,
 }
 
 /// One batch.
@@ -63,6 +68,16 @@ struct Planned {
     /// Unified diffs of its files.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     diffs: Vec<String>,
+    /// Who owns its files, as CODEOWNERS says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reviewers: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Asked>,
+    /// Title and description of its request.
+    #[serde(skip)]
+    title: String,
+    #[serde(skip)]
+    body: String,
 }
 
 /// What happens to a branch.
@@ -117,11 +132,33 @@ fn carry(common: &Common, args: &Write, writes: bool) -> anyhow::Result<End> {
         return Err(rollout::Error::Dirty { files: changed }.into());
     }
     let base = repository.commit("HEAD")?;
-    let plan = with_scene(common, &args.batching, |scene| {
-        carry_from(scene, &repository, base, args, writes)
+    let asker = if writes { Asker::new(&repository, args)? } else { None };
+    if let Some(remote) = args.push.as_deref().filter(|_| writes) {
+        // Others may have pushed to branches of ours, or this may be a fresh clone.
+        repository.fetch(remote, &args.branch_prefix)?;
+    }
+    // Whether a branch was merged by squashing is known to the forge only.
+    let requests = asker.as_ref().map(|asker| asker.open(&args.branch_prefix)).transpose()?;
+    let mut plan = with_scene(common, &args.batching, |scene| {
+        carry_from(scene, &repository, base, args, writes.then_some(Writing { requests }))
     })?;
+    if let Some(asker) = asker {
+        asker.ask(&mut plan, &args.asking);
+    }
     report(&plan, args, common)?;
-    Ok(End::Clean)
+    let requests = plan.batches.iter().filter_map(|planned| planned.request.as_ref());
+    let is_bad = |asked: &Asked| asked.state == "failed";
+    Ok(match requests.chain(&plan.dashboard).any(is_bad) {
+        true => End::InputError,
+        false => End::Clean,
+    })
+}
+
+/// That branches are written.
+#[derive(Clone, Copy)]
+struct Writing {
+    /// Open requests of ours, where there is a forge.
+    requests: Option<usize>,
 }
 
 fn carry_from(
@@ -129,11 +166,19 @@ fn carry_from(
     repository: &Repository,
     base: String,
     args: &Write,
-    writes: bool,
+    writing: Option<Writing>,
 ) -> anyhow::Result<Plan> {
+    let pushed = match &args.push {
+        Some(remote) => repository.remote_branches(remote, &args.branch_prefix)?,
+        None => BTreeMap::new(),
+    };
+    let mut branches = pushed.clone();
+    branches.extend(repository.branches(&args.branch_prefix)?);
     let tree = Tree {
         files: repository.files(&base)?,
-        branches: repository.branches(&args.branch_prefix)?,
+        branches,
+        pushed,
+        requests: writing.and_then(|writing| writing.requests),
         paths: paths(repository, &scene.sources.inputs),
         repository,
         base: &base,
@@ -141,10 +186,11 @@ fn carry_from(
     };
     let fixes = scene.fixes;
     let landing = Landing::new(scene);
-    let mut carrying = Carrying { fixes, landing, tree: &tree, skipped: BTreeMap::new() };
+    let (skipped, owners) = (BTreeMap::new(), Owners::default());
+    let mut carrying = Carrying { fixes, landing, tree: &tree, skipped, owners };
     let batches = carrying.batches(scene.session, &scene.sources.inputs, args)?;
     let (changes, mut planned) = carrying.changes(batches, args)?;
-    if writes {
+    if writing.is_some() {
         let (files, branches) = (&tree.files, &tree.branches);
         let onto = Onto { repository, base: &base, files, branches };
         for (planned, written) in planned.iter_mut().zip(write(onto, &changes)?) {
@@ -157,12 +203,13 @@ fn carry_from(
         }
         if let Some(remote) = &args.push {
             let names: Vec<String> = planned.iter().map(|p| p.branch.clone()).collect();
-            repository.push(remote, &names)?;
+            repository.push(remote, &names, &tree.pushed)?;
         }
     }
+    crate::session::warn(&carrying.owners.warnings, scene.session.quiet)?;
     let skipped = carrying.skipped.iter();
     let skipped = skipped.map(|(fix, why)| Skipped::new(&fixes[*fix], why)).collect();
-    Ok(Plan { base, batches: planned, skipped })
+    Ok(Plan { base, batches: planned, skipped, dashboard: None })
 }
 
 /// The files of the session that are in the repository, by their index: their path from its root.
@@ -184,6 +231,9 @@ struct Tree<'a> {
     /// The files of the base.
     files: HashMap<String, Tracked>,
     branches: BTreeMap<String, Branch>,
+    /// Those of the remote that is pushed to.
+    pushed: BTreeMap<String, Branch>,
+    requests: Option<usize>,
     paths: HashMap<usize, String>,
 }
 
@@ -200,16 +250,19 @@ impl Tree<'_> {
         }
     }
 
-    /// Branches of ours that are not merged yet, and how many of them were made in the last hour.
+    /// Branches of ours that are not merged yet, or their open requests, and how many of them were
+    /// made in the last hour.
     fn open(&self) -> anyhow::Result<(usize, usize)> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let hour_ago = i64::try_from(now).unwrap_or(i64::MAX) - 3600;
         let (mut open, mut recent) = (0, 0);
         for branch in self.branches.values() {
-            open += usize::from(!self.repository.contains(self.base, &branch.tip)?);
+            if self.requests.is_none() {
+                open += usize::from(!self.repository.contains(self.base, &branch.tip)?);
+            }
             recent += usize::from(branch.committed > hour_ago);
         }
-        Ok((open, recent))
+        Ok((self.requests.unwrap_or(open), recent))
     }
 }
 
@@ -219,6 +272,7 @@ struct Carrying<'a> {
     tree: &'a Tree<'a>,
     /// Why fixes are not carried, by their index.
     skipped: BTreeMap<usize, String>,
+    owners: Owners,
 }
 
 /// A batch and the indices of its fixes.
@@ -282,7 +336,8 @@ impl Carrying<'_> {
         for (group, chain) in groups.into_iter().zip(chains) {
             let branch = branch_name(&args.branch_prefix, &group.batch);
             let there = self.tree.branches.get(&branch);
-            if let Some(reason) = refusal(there, &group.batch, [open, recent], args) {
+            let pushed = self.tree.pushed.get(&branch);
+            if let Some(reason) = refusal([there, pushed], &group.batch, [open, recent], args) {
                 self.skip(&group.fixes, &reason);
                 continue;
             }
@@ -304,6 +359,7 @@ impl Carrying<'_> {
             let on = tips.insert(chain, changes.len());
             let fixes: Vec<&Fix<'_>> = new.iter().map(|fix| &self.fixes[*fix]).collect();
             let batch = Batch { size: fixes.len(), ..group.batch };
+            let reviewers = self.reviewers(files.keys());
             changes.push(Change {
                 batch: batch.id.clone(),
                 branch: branch.clone(),
@@ -313,15 +369,28 @@ impl Carrying<'_> {
                 files,
             });
             planned.push(Planned {
+                title: message::subject(&batch),
+                body: message::request(&batch, &fixes),
                 batch,
                 branch,
                 stacked_on: on.map(|on| changes[on].branch.clone()),
                 state: State::Planned,
                 commit: None,
                 diffs,
+                reviewers,
+                request: None,
             });
         }
         Ok((changes, planned))
+    }
+
+    /// The owners of files, none twice.
+    fn reviewers<'f>(&mut self, paths: impl Iterator<Item = &'f String>) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let owners: Vec<String> = paths
+            .flat_map(|path| self.owners.of(&self.tree.repository.root().join(path)))
+            .collect();
+        owners.into_iter().filter(|owner| seen.insert(owner.to_lowercase())).collect()
     }
 
     fn skip(&mut self, fixes: &[usize], reason: &str) {
@@ -360,14 +429,15 @@ impl Carrying<'_> {
 
 /// Why a batch is not written at all.
 fn refusal(
-    there: Option<&Branch>,
+    there: [Option<&Branch>; 2],
     batch: &Batch,
     [open, recent]: [usize; 2],
     args: &Write,
 ) -> Option<String> {
     let is_full = |count: usize, limit: usize| limit > 0 && count >= limit;
-    match there {
-        Some(branch) if !is_ours(branch, &batch.id) => Some(
+    let mut copies = there.into_iter().flatten();
+    match copies.clone().next() {
+        Some(_) if !copies.all(|branch| is_ours(branch, &batch.id)) => Some(
             "somebody else has commits on its branch; merge, rename or delete it to have it \
              written"
                 .to_owned(),
@@ -453,14 +523,11 @@ fn report(plan: &Plan, args: &Write, common: &Common) -> anyhow::Result<()> {
         }
         writeln!(out)?;
     }
+    report_requests(plan, &mut out, common.quiet)?;
     if common.quiet {
         return Ok(());
     }
     write!(out, "{}", branches(plan))?;
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    plan.skipped.iter().for_each(|skipped| *reasons.entry(&skipped.reason).or_default() += 1);
-    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
-    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let carried: usize = plan.batches.iter().map(|planned| planned.batch.size).sum();
     writeln!(
         out,
@@ -469,8 +536,37 @@ fn report(plan: &Plan, args: &Write, common: &Common) -> anyhow::Result<()> {
         &plan.base[..plan.base.len().min(12)],
         plan.skipped.len()
     )?;
-    for (reason, count) in reasons {
+    for (reason, count) in reasons(&plan.skipped) {
         writeln!(out, "  {count} skipped: {}", escape(reason))?;
+    }
+    Ok(())
+}
+
+/// Why fixes are skipped, and how often; the most frequent first.
+fn reasons(skipped: &[Skipped]) -> Vec<(&str, usize)> {
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    skipped.iter().for_each(|skipped| *reasons.entry(&skipped.reason).or_default() += 1);
+    let mut reasons: Vec<(&str, usize)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    reasons
+}
+
+/// What became of the requests: the pages of those that are there, and what went wrong on stderr.
+fn report_requests(plan: &Plan, out: &mut impl std::io::Write, quiet: bool) -> std::io::Result<()> {
+    let requests = plan
+        .batches
+        .iter()
+        .filter_map(|planned| Some((planned.branch.as_str(), planned.request.as_ref()?)));
+    for (name, asked) in requests.chain(plan.dashboard.as_ref().map(|asked| ("dashboard", asked))) {
+        let name = escape(name);
+        if let Some(url) = asked.url.as_ref().filter(|_| !quiet) {
+            writeln!(out, "{name}: {}, {}", asked.state, escape(url))?;
+        }
+        let is_failed = asked.state == "failed";
+        let kind = if is_failed { "error" } else { "warning" };
+        for warning in asked.warnings.iter().filter(|_| is_failed || !quiet) {
+            writeln!(std::io::stderr(), "{kind}: {name}: {}", escape(warning))?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ mod counting;
 mod documentation;
 mod evidence;
 mod fix;
+mod forge;
 mod gitops;
 mod kills;
 mod kube_linter;

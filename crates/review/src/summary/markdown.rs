@@ -159,17 +159,28 @@ pub(crate) fn rate(share: Share) -> String {
     format!("{count} of {of} ({}.{} %)", tenths / 10, tenths % 10)
 }
 
-/// Text of a manifest or a scanner as the text of a table's cell.
-pub(crate) fn cell(text: &str) -> String {
+/// Text of a manifest or a scanner as the text of a table's cell. It calls nobody and refers to
+/// nothing on the forge that shows it.
+pub fn cell(text: &str) -> String {
+    /// Shows nothing, and ends what a forge takes for a name.
+    const BREAK: &str = "&#8203;";
     let mut out = String::with_capacity(text.len());
-    for c in escape(text).chars() {
+    let text = escape(text);
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        let next = text[at + c.len_utf8()..].chars().next().unwrap_or(' ');
         match c {
+            '@' if !before.is_alphanumeric() && next.is_alphanumeric() => {
+                out.extend(["@", BREAK]);
+            }
+            '#' if next.is_ascii_digit() => out.extend(["#", BREAK]),
             '&' => out += "&amp;",
             '<' => out += "&lt;",
             '>' => out += "&gt;",
             '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '~' => out.extend(['\\', c]),
             _ => out.push(c),
         }
+        before = c;
     }
     out
 }
@@ -181,6 +192,11 @@ mod tests {
     #[test]
     fn a_reason_is_text_and_nothing_else() {
         assert_eq!(cell("a|b\n<img> [x](y)"), "a\\|b\\\\n&lt;img&gt; \\[x\\](y)");
+    }
+
+    #[test]
+    fn a_text_calls_nobody() {
+        assert_eq!(cell("@all (@b) a@b #1 #x"), "@&#8203;all (@&#8203;b) a@b #&#8203;1 #x");
     }
 
     #[test]
