@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// All stages at once: detect, propose, verify, risk, schedule, queue, review
     Run(Run),
+    /// What `run` with the same arguments would do; writes nothing
+    Plan(Plan),
     /// How far a run is, and what to do next
     Status(Status),
     /// Stage 1: manifests to detections
@@ -84,6 +86,14 @@ pub(crate) enum Command {
     Gitops(carry::Gitops),
     /// Take back what `gitops write` wrote, also where others have edited the files since
     Undo(carry::Undo),
+    /// What a run wrote, and what it was made from
+    #[command(subcommand)]
+    Artifacts(Artifacts),
+    /// List what runs have written, and remove it with --delete
+    Clean(Clean),
+    /// The configuration file
+    #[command(subcommand)]
+    Config(Configuration),
     /// Check what the tool needs and finds here
     Doctor(Doctor),
     /// Write a completion script for a shell
@@ -188,12 +198,15 @@ pub(crate) struct Check {
     /// Apply safe fixes in place
     #[arg(long)]
     pub(crate) fix: bool,
-    /// With --fix or --diff: unsafe fixes too
+    /// With --fix, --diff or --interactive: unsafe fixes too
     #[arg(long)]
     pub(crate) unsafe_fixes: bool,
     /// Show what --fix would change; writes nothing
     #[arg(long, conflicts_with = "fix")]
     pub(crate) diff: bool,
+    /// Ask for each fix whether to apply it
+    #[arg(long, short, conflicts_with_all = ["fix", "diff"])]
+    pub(crate) interactive: bool,
     /// How findings are written
     #[arg(long, value_enum, default_value = "full", value_name = "FORMAT")]
     pub(crate) output_format: OutputFormat,
@@ -701,6 +714,75 @@ pub(crate) struct Simulate {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) run: Run,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Artifacts {
+    /// Every input and output of a run, with size, SHA-256, producer and stage
+    Index(ArtifactsIndex),
+    /// Where files came from, and what became of them
+    Trace(ArtifactsTrace),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArtifactsIndex {
+    /// Folder that `run --out` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArtifactsTrace {
+    /// Folder that `run --out` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) run: PathBuf,
+    /// Inputs or outputs of that run
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clean {
+    /// Where to look for folders that `run --out` wrote; by default the working directory
+    pub(crate) paths: Vec<PathBuf>,
+    /// Remove what is listed
+    #[arg(long)]
+    pub(crate) delete: bool,
+    /// Interrupted runs too, which `run --resume` could go on with
+    #[arg(long)]
+    pub(crate) interrupted: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Configuration {
+    /// Everything that is wrong with a configuration file
+    Check(ConfigCheck),
+    /// Write its JSON Schema, for editors
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigCheck {
+    /// The file; by default that of --config, else k8s-auto-fix.yaml in the working directory
+    pub(crate) file: Option<PathBuf>,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Status {
     /// Folder that `run --out` wrote
     #[arg(value_name = "DIR")]
@@ -712,6 +794,9 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// An API server to connect to, or to start: ephemeral[=1.N] or kubeconfig[=CONTEXT]
+    #[arg(long, value_name = "SERVER", default_value = "off")]
+    pub(crate) server: cluster::Choice,
     /// table or json
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     pub(crate) output_format: String,

@@ -1,8 +1,13 @@
 //! The configuration file: `k8s-auto-fix.yaml`, or the reference system's `run.yaml`.
 
+mod faults;
+mod json_schema;
+
 use crate::args::FailOn;
 use anyhow::Context as _;
 use detector::ConfiguredIgnore;
+pub(crate) use faults::{Fault, faults};
+pub(crate) use json_schema::json_schema;
 use manifest::{Limits, Node, Source};
 use models::Backend;
 use record::Severity;
@@ -175,7 +180,8 @@ impl Config {
         if names.is_empty() { "none".to_owned() } else { names.join(", ") }
     }
 
-    fn backends(&self) -> impl Iterator<Item = (&str, &Backend)> {
+    /// The model backends, by name.
+    pub(crate) fn backends(&self) -> impl Iterator<Item = (&str, &Backend)> {
         let references = [("grok", &self.grok), ("vendor", &self.vendor), ("vllm", &self.vllm)];
         let references =
             references.into_iter().filter_map(|(name, backend)| Some((name, backend.as_ref()?)));
@@ -229,10 +235,28 @@ fn parse<T: DeserializeOwned + Default>(
     let mut value = serde_path_to_error::deserialize(json).map_err(|error| {
         let message = error.inner().to_string();
         let line = locate(root, error.path(), &message);
-        (line.map(|offset| source.position(offset).line), message)
+        (line.map(|offset| source.position(offset).line), with_suggestion(message))
     })?;
     finish(&mut value, &source, root);
     Ok(value)
+}
+
+/// The name of the key that is not known, when that is what an error says.
+fn unknown_key(message: &str) -> Option<&str> {
+    message.strip_prefix("unknown field `")?.split('`').next()
+}
+
+/// The message, with the known key that an unknown one looks like.
+fn with_suggestion(message: String) -> String {
+    let Some((unknown, expected)) = unknown_key(&message).zip(message.split_once("expected"))
+    else {
+        return message;
+    };
+    let known: Vec<&str> = expected.1.split('`').skip(1).step_by(2).collect();
+    match schema::nearest(unknown, &known) {
+        Some(nearest) => format!("unknown key `{unknown}`; did you mean `{nearest}`?"),
+        None => format!("unknown key `{unknown}`; known here: {}", known.join(", ")),
+    }
 }
 
 /// Offset of the value that an error is about; for an unknown key, of that key.
@@ -249,8 +273,8 @@ fn locate(root: Node<'_>, path: &serde_path_to_error::Path, message: &str) -> Op
         node = next;
         offset = node.span().start;
     }
-    let unknown = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
-    let key = unknown.and_then(|name| node.entry(name)).map(|entry| entry.key.span().start);
+    let key =
+        unknown_key(message).and_then(|name| node.entry(name)).map(|entry| entry.key.span().start);
     key.or(Some(offset))
 }
 

@@ -4,7 +4,7 @@ use crate::counting;
 use crate::inputs::Inputs;
 use crate::server::Connected;
 use crate::session::{Proving, Session};
-use detector::{Corpus, Filters, Input, Sieve};
+use detector::{Corpus, Filters, Fingerprint, Found, Hidden, HiddenBy, Input, Sieve, Sifted};
 use record::{Applicability, Effect, Gate, GateOutcome, GateResult};
 use review::diagnostics::InputError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,19 +33,20 @@ pub(crate) struct Fixed {
     pub(crate) notices: Vec<InputError>,
 }
 
-/// Applies the accepted fixes to the inputs, round by round until nothing changes. The inputs
-/// then hold the new texts.
+/// Applies the accepted fixes to the inputs, round by round until nothing changes; of findings with
+/// certain fingerprints only, where `only` names them. The inputs then hold the new texts.
 pub(crate) fn fix(
     session: &Session,
     filters: &Filters,
     inputs: &mut Inputs,
     max: Applicability,
     server: Option<&Connected>,
+    only: Option<&BTreeSet<Fingerprint>>,
 ) -> anyhow::Result<Fixed> {
     let mut fixed = Fixed::default();
     let mut dirty: Option<BTreeSet<usize>> = None;
     for _ in 0..MAX_ROUNDS {
-        let round = fix_once(session, filters, inputs, max, dirty.as_ref(), server)?;
+        let round = fix_once(session, filters, inputs, max, dirty.as_ref(), server, only)?;
         if dirty.is_none() {
             fixed.notices = round.notices;
         }
@@ -81,6 +82,7 @@ fn fix_once(
     max: Applicability,
     dirty: Option<&BTreeSet<usize>>,
     server: Option<&Connected>,
+    only: Option<&BTreeSet<Fingerprint>>,
 ) -> anyhow::Result<Fixed> {
     let files = &inputs.files;
     let corpus = session.corpus(files);
@@ -93,7 +95,10 @@ fn fix_once(
     let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));
-    let (sifted, tally) = session.detect(&corpus, &sieve, wanted);
+    let (mut sifted, tally) = session.detect(&corpus, &sieve, wanted);
+    if let Some(only) = only {
+        sifted.iter_mut().for_each(|sifted| hold_back(sifted, only));
+    }
     let verdicts = session.judge(&judge, &sifted, max);
     let notices = match dirty {
         None => counting::notices(session, inputs, &sieve, &tally),
@@ -103,6 +108,16 @@ fn fix_once(
     fixed.notices = notices;
     hear_the_server(&mut fixed, &verdicts);
     Ok(fixed)
+}
+
+/// Leaves only the findings with these fingerprints. The others stay, and are not new.
+fn hold_back(sifted: &mut Sifted, only: &BTreeSet<Fingerprint>) {
+    let (found, others): (Vec<Found>, Vec<Found>) = std::mem::take(&mut sifted.found)
+        .into_iter()
+        .partition(|found| only.contains(&found.fingerprint));
+    sifted.found = found;
+    let hidden = others.into_iter().map(|found| Hidden { found, by: HiddenBy::Baseline });
+    sifted.hidden.extend(hidden);
 }
 
 /// Notes what the API server said.

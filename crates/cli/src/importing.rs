@@ -177,7 +177,7 @@ pub(crate) fn report(
         }
     }
     if let Some(path) = &args.scanner_report {
-        let mut bytes = serde_json::to_vec_pretty(&serde_json::json!({ "scanners": statuses }))?;
+        let mut bytes = record::json::to_vec_pretty(&serde_json::json!({ "scanners": statuses }))?;
         bytes.push(b'\n');
         crate::write::output(path, &bytes)?;
     }

@@ -119,6 +119,7 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Rules(args) => commands::rules::list(args),
         Command::Explain(args) => commands::rules::explain(args),
         Command::Run(args) => commands::run::run(common, args),
+        Command::Plan(args) => commands::plan::run(common, args),
         Command::Status(args) => commands::status::run(args),
         Command::Detect(args) => commands::stages::detect(common, args),
         Command::Propose(args) => commands::stages::propose(common, args),
@@ -133,6 +134,9 @@ fn run(cli: &Cli) -> anyhow::Result<End> {
         Command::Review(args) => commands::review::run(common, args),
         Command::Gitops(args) => commands::gitops::run(common, args),
         Command::Undo(args) => commands::undo::run(common, args),
+        Command::Artifacts(args) => commands::artifacts::run(args),
+        Command::Clean(args) => commands::clean::run(args),
+        Command::Config(args) => commands::config::run(common, args),
         Command::Doctor(args) => commands::doctor::run(common, args),
         Command::Completions(args) => commands::completions(args),
     }

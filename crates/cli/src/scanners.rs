@@ -268,7 +268,7 @@ impl Scanners {
     }
 
     /// The program to run for a tool: the one that the user named, else the first in the `PATH`.
-    fn program(&self, tool: Format) -> Result<PathBuf, String> {
+    pub(crate) fn program(&self, tool: Format) -> Result<PathBuf, String> {
         let name = tool.as_str();
         if let Some(path) = self.named.get(name) {
             let found = is_program(path).then(|| path.canonicalize().ok()).flatten();

@@ -24,7 +24,7 @@ pub use error::Error;
 pub use fixtures::fixtures;
 pub use open_api::OpenApi;
 pub use seed::Seeded;
-pub use server::Server;
+pub use server::{Server, binaries};
 
 /// Who owns the fields that are applied, in the eyes of the server.
 const FIELD_MANAGER: &str = "k8s-auto-fix";

@@ -152,10 +152,22 @@ fn users(context: Option<&str>, options: Options) -> Result<Server, Error> {
     })
 }
 
-fn ephemeral(wanted: Option<&str>, options: Options) -> Result<Server, Error> {
+/// The folder of the binaries that an ephemeral server is started from.
+///
+/// # Errors
+/// When there are none, with the places that were looked at.
+pub fn binaries() -> Result<PathBuf, Error> {
+    Ok(find(None)?.folder)
+}
+
+fn find(wanted: Option<&str>) -> Result<Binaries, Error> {
     let assets = std::env::var_os("KUBEBUILDER_ASSETS").filter(|folder| !folder.is_empty());
     let servers = system::cache_folder().map(|folder| folder.join("servers"));
-    let binaries = Binaries::find(assets.map(PathBuf::from), servers, wanted)?;
+    Binaries::find(assets.map(PathBuf::from), servers, wanted)
+}
+
+fn ephemeral(wanted: Option<&str>, options: Options) -> Result<Server, Error> {
+    let binaries = find(wanted)?;
     let runtime = runtime()?;
     let (ephemeral, client, version) =
         ephemeral::retry_ports(|| runtime.block_on(started(&binaries, &options)))?;

@@ -123,7 +123,7 @@ impl Baseline {
         write!(out, "{{\n  \"version\": {VERSION},\n  \"findings\": [")?;
         for (index, known) in sorted.into_iter().enumerate() {
             out.write_all(if index == 0 { b"\n    " } else { b",\n    " })?;
-            serde_json::to_writer(&mut *out, known)?;
+            record::json::to_writer(&mut *out, known)?;
         }
         let end: &[u8] = if self.entries.is_empty() { b"]\n}\n" } else { b"\n  ]\n}\n" };
         out.write_all(end)

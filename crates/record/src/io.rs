@@ -56,12 +56,12 @@ pub fn write_records<T: Serialize>(
 ) -> std::io::Result<()> {
     match format {
         Format::Array => {
-            serde_json::to_writer_pretty(&mut out, records)?;
+            crate::json::to_writer_pretty(&mut out, records)?;
             out.write_all(b"\n")
         }
         Format::Lines => {
             for record in records {
-                serde_json::to_writer(&mut out, record)?;
+                crate::json::to_writer(&mut out, record)?;
                 out.write_all(b"\n")?;
             }
             Ok(())

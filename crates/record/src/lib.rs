@@ -10,6 +10,7 @@ mod date;
 mod detection;
 mod evidence;
 mod io;
+pub mod json;
 mod patch;
 mod policy_id;
 mod ranking;

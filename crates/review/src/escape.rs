@@ -1,6 +1,7 @@
 //! Manifests are hostile input: what they say must not move a terminal's cursor, hide text or
 //! reorder it.
 
+use record::json::deceives;
 use std::borrow::Cow;
 
 /// The text with every character that could deceive a reader of a terminal written as an escape:
@@ -23,23 +24,6 @@ pub(crate) fn push_escaped(out: &mut String, c: char) {
     } else {
         out.push(c);
     }
-}
-
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{180e}'
-                | '\u{200b}'
-                | '\u{200e}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff9}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e007f}'
-        )
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Journal {
         let failed = |source| Error::File { path: self.path.clone(), source };
         let mut bytes = Vec::new();
         for entry in entries {
-            serde_json::to_writer(&mut bytes, entry).map_err(|error| failed(error.into()))?;
+            record::json::to_writer(&mut bytes, entry).map_err(|error| failed(error.into()))?;
             bytes.push(b'\n');
         }
         let write = || -> std::io::Result<()> {

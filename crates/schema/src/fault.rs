@@ -181,7 +181,7 @@ fn known_fields<'a>(error: &ValidationError<'_>, documents: &Documents<'a>) -> V
 }
 
 /// The known name that is most like `given`, when one is near enough to be meant.
-fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
     // One typing slip in four characters, and never a different short word.
     let limit = (given.chars().count() / 4).clamp(1, 3);
     let lower = given.to_lowercase();

@@ -23,7 +23,7 @@ mod scalar;
 mod version;
 
 pub use crd::CrdError;
-pub use fault::Fault;
+pub use fault::{Fault, nearest};
 pub use live::LiveError;
 pub use scalar::{is_base64, is_time};
 pub use version::{UnknownVersion, Version};

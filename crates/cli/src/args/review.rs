@@ -15,6 +15,10 @@ pub(crate) enum Review {
     Evidence(Evidence),
     /// Which patches were rejected: by gate, rule and cause, with the next step
     Verifier(Verifier),
+    /// Why fixes are in the order that they are in
+    Schedule(Schedule),
+    /// How a queue is doing; changes nothing
+    Queue(super::queue::Report),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -90,6 +94,18 @@ pub(crate) struct Evidence {
 pub(crate) struct Verifier {
     #[command(flatten)]
     pub(crate) records: super::carry::RecordArgs,
+    /// table or json
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) output_format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Schedule {
+    #[command(flatten)]
+    pub(crate) records: super::carry::RecordArgs,
+    /// Entries that are shown; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) top: usize,
     /// table or json
     #[arg(long, default_value = "table", value_parser = ["table", "json"])]
     pub(crate) output_format: String,

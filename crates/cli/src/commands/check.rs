@@ -1,5 +1,7 @@
 //! `check`: report findings, show or apply fixes.
 
+mod interactive;
+
 use crate::args::{Check, Common, OutputFormat};
 use crate::counting::{self, Counting, report_notices};
 use crate::fixing::{self, Fixed};
@@ -19,11 +21,15 @@ use std::ops::Range;
 /// Runs the command.
 pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
     anyhow::ensure!(
-        !args.unsafe_fixes || args.fix || args.diff || args.output_format == OutputFormat::Full,
+        !args.unsafe_fixes
+            || args.fix
+            || args.diff
+            || args.interactive
+            || args.output_format == OutputFormat::Full,
         "--unsafe-fixes goes with --fix or --diff"
     );
     anyhow::ensure!(
-        args.server.server == cluster::Choice::Off || args.fix || args.diff,
+        args.server.server == cluster::Choice::Off || args.fix || args.diff || args.interactive,
         "--server goes with --fix or --diff"
     );
     let mut session = Session::new(common, &args.selecting)?;
@@ -39,8 +45,21 @@ pub(crate) fn run(common: &Common, args: &Check) -> anyhow::Result<End> {
         return diff(&session, &counting, &mut inputs, max, server.as_ref(), common);
     }
     let mut failed = false;
-    if args.fix {
-        let fixed = fixing::fix(&session, &counting.filters, &mut inputs, max, server.as_ref())?;
+    let only = match args.interactive {
+        true => {
+            Some(interactive::choose(&session, &counting.filters, &inputs, max, server.as_ref())?)
+        }
+        false => None,
+    };
+    if args.fix || args.interactive {
+        let fixed = fixing::fix(
+            &session,
+            &counting.filters,
+            &mut inputs,
+            max,
+            server.as_ref(),
+            only.as_ref(),
+        )?;
         failed = write_back(&mut inputs, fixed, server.as_ref(), common)?;
     }
     // What comes from stdin goes to stdout, so the report must not.
@@ -62,7 +81,7 @@ fn diff(
     server: Option<&Connected>,
     common: &Common,
 ) -> anyhow::Result<End> {
-    let fixed = fixing::fix(session, &counting.filters, inputs, max, server)?;
+    let fixed = fixing::fix(session, &counting.filters, inputs, max, server, None)?;
     let options = review::diff::Options { color: use_color(), ..Default::default() };
     let mut out = std::io::stdout().lock();
     for (file, text) in &fixed.texts {

@@ -69,7 +69,7 @@ fn describe(known: &Known) -> String {
 }
 
 /// What is said of a feed of the folder, with its age, and what is wrong with it.
-fn state(store: &Store, kind: Kind, known: &Known) -> (Option<i64>, Option<String>) {
+pub(crate) fn state(store: &Store, kind: Kind, known: &Known) -> (Option<i64>, Option<String>) {
     let day = |text: &str| text.split('T').next().and_then(|day| day.parse::<Date>().ok());
     let age = age(kind, known.date.as_deref().and_then(day), day(&known.fetched_at));
     (age, store.read(kind).err().map(|error| error.to_string()))
@@ -102,7 +102,8 @@ fn show(args: &FeedsShow) -> anyhow::Result<End> {
     }
     if !is_table {
         let all = json!({ "folder": store.folder(), "feeds": Value::Object(shown) });
-        writeln!(out, "{}", serde_json::to_string_pretty(&all)?)?;
+        record::json::to_writer_pretty(&mut out, &all)?;
+        writeln!(out)?;
     }
     Ok(end)
 }

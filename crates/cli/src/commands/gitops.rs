@@ -509,7 +509,7 @@ fn branch_name(prefix: &str, batch: &Batch) -> String {
 fn report(plan: &Plan, args: &Write, common: &Common) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
-        serde_json::to_writer_pretty(&mut out, plan)?;
+        record::json::to_writer_pretty(&mut out, plan)?;
         writeln!(out)?;
         return Ok(());
     }

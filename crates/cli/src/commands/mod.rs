@@ -1,11 +1,15 @@
 //! One module for each command.
 
+pub(crate) mod artifacts;
 pub(crate) mod baseline;
 pub(crate) mod batches;
 pub(crate) mod check;
+pub(crate) mod clean;
+pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod feeds;
 pub(crate) mod gitops;
+pub(crate) mod plan;
 pub(crate) mod queue;
 pub(crate) mod review;
 pub(crate) mod risk;

@@ -1,7 +1,8 @@
 //! `review`: what an operator looks at before anything is carried on.
 
-mod evidence;
+pub(crate) mod evidence;
 mod packet;
+mod schedule;
 mod verifier;
 
 use crate::End;
@@ -22,6 +23,8 @@ pub(crate) fn run(common: &Common, args: &Review) -> anyhow::Result<End> {
         Review::Diff(args) => diffs(common, args),
         Review::Evidence(args) => evidence::run(args),
         Review::Verifier(args) => verifier::run(args),
+        Review::Schedule(args) => schedule::run(common, args),
+        Review::Queue(args) => super::queue::report::report(args),
     }
 }
 

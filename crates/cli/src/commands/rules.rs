@@ -12,7 +12,7 @@ pub(crate) fn list(args: &Rules) -> anyhow::Result<End> {
     let mut out = anstream::stdout().lock();
     if args.output_format == "json" {
         let all: Vec<_> = rules::all().iter().map(|entry| json(entry.rule)).collect();
-        serde_json::to_writer_pretty(&mut out, &all)?;
+        record::json::to_writer_pretty(&mut out, &all)?;
         writeln!(out)?;
         return Ok(End::Clean);
     }

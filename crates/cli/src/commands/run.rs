@@ -124,7 +124,7 @@ pub(crate) fn run(common: &Common, args: &Run) -> anyhow::Result<End> {
 }
 
 /// A hash of everything that the outputs depend on.
-fn identity(
+pub(super) fn identity(
     manifest: &[u8],
     session: &Session,
     common: &Common,
@@ -431,7 +431,7 @@ pub(crate) fn verdict_record(detection: &Detection, verdict: &FindingVerdict) ->
 }
 
 /// What went in, so that a run can be compared and repeated.
-fn manifest(
+pub(super) fn manifest(
     session: &Session,
     counting: &Counting,
     sieve: &Sieve<'_>,
@@ -469,7 +469,7 @@ fn manifest(
     if sieve.depends_on_the_day() {
         manifest["today"] = today.to_string().into();
     }
-    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    let mut bytes = record::json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Status) -> anyhow::Result<End> {
     };
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
-        serde_json::to_writer_pretty(&mut out, &report)?;
+        record::json::to_writer_pretty(&mut out, &report)?;
         writeln!(out)?;
     } else {
         write!(out, "{}", shown(&report))?;

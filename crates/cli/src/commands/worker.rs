@@ -265,7 +265,7 @@ impl Working<'_> {
                 Judged::Stale(_) => continue,
             };
             let (class, risk) = (one.item.class(), one.item.risk);
-            serde_json::to_writer(
+            record::json::to_writer(
                 &mut lines,
                 &Observation { class, risk, seconds: attempt.seconds, success },
             )?;
@@ -284,7 +284,7 @@ fn report(
 ) -> anyhow::Result<()> {
     match settled {
         Ok(state) => {
-            let line = serde_json::to_string(&Line { id: &one.item.id, state, seconds, reason })?;
+            let line = record::json::to_string(&Line { id: &one.item.id, state, seconds, reason })?;
             writeln!(std::io::stdout(), "{line}")?;
         }
         Err(error @ queue::Error::Fenced { .. }) => {

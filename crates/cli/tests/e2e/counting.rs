@@ -59,7 +59,7 @@ fn the_configuration_ignores() {
         ("ignores:\n- rules: [typo]\n", "k8s-auto-fix.yaml:2: unknown rule `typo`"),
         ("ignores:\n- rules: ['*']\n  until: 2026-02-30\n", "k8s-auto-fix.yaml:3: `2026-02-30`"),
         ("ignores:\n- paths: [x]\n", "k8s-auto-fix.yaml:2: missing field `rules`"),
-        ("ignores:\n- rules: ['*']\n  pathes: [x]\n", "k8s-auto-fix.yaml:3: unknown field"),
+        ("ignores:\n- rules: ['*']\n  pathes: [x]\n", "k8s-auto-fix.yaml:3: unknown key"),
     ] {
         folder.write("k8s-auto-fix.yaml", wrong);
         check(&folder, &[]).ended(2).says(place);

@@ -12,19 +12,25 @@
     reason = "tests"
 )]
 
+mod artifacts;
 mod bad_input;
 mod browser;
 mod catalogue;
 mod ci;
+mod clean;
+mod config;
 mod counting;
+mod doctor;
 mod documentation;
 mod evidence;
 mod fix;
 mod forge;
 mod gitops;
+mod interactive;
 mod kills;
 mod kube_linter;
 mod models;
+mod plan;
 mod queue;
 mod real_input;
 mod reference;

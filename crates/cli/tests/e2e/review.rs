@@ -196,7 +196,7 @@ fn hostile() -> String {
 fn a_hostile_manifest_is_shown_harmlessly_everywhere() {
     let folder = Folder::with(&[("in/<b>.yaml", &hostile())]);
     folder.run(&["run", "in", "--out", "out"]).ended(1);
-    for format in ["markdown", "html"] {
+    for format in ["markdown", "html", "json"] {
         let text = packet(&folder, &["--output-format", format]);
         for control in ['\u{1b}', '\u{202e}', '\u{2066}'] {
             assert!(!text.contains(control), "{control:?} in {format}");
@@ -219,10 +219,68 @@ fn a_hostile_manifest_is_shown_harmlessly_everywhere() {
             assert!(fence.is_none(), "{text}");
         }
     }
-    for args in [&["batches", "out"][..], &["review", "verifier", "out"], &["status", "out"]] {
+    for args in [
+        &["batches", "out"][..],
+        &["batches", "out", "--output-format", "json"],
+        &["review", "verifier", "out"],
+        &["review", "schedule", "out"],
+        &["review", "schedule", "out", "--output-format", "json"],
+        &["review", "queue", "--queue", "out/queue.db"],
+        &["review", "evidence", "out"],
+        &["artifacts", "index", "out"],
+        &["status", "out"],
+    ] {
         let told = folder.run(args).ended(0).out;
-        assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{told:?}");
+        assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{args:?}: {told:?}");
     }
+    for format in ["full", "concise", "json", "sarif", "github", "junit", "gitlab"] {
+        let told = folder.run(&["check", "in", "--output-format", format]).ended(1).said();
+        assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{format}: {told:?}");
+    }
+    for (name, bytes) in crate::tool::files(&folder.at("out")) {
+        let text = String::from_utf8_lossy(&bytes);
+        let is_text = !name.starts_with("queue.db");
+        assert!(!is_text || !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{name}");
+    }
+}
+
+#[test]
+fn the_schedule_is_explained() {
+    let folder = reviewed();
+    let json =
+        folder.run(&["review", "schedule", "out", "--output-format", "json"]).ended(0).json();
+    assert_eq!(json["as_recorded"], true);
+    let recorded = folder.records("out/schedule.jsonl");
+    for (entry, recorded) in json["entries"].as_array().unwrap().iter().zip(&recorded) {
+        assert_eq!((&entry["id"], &entry["score"]), (&recorded["id"], &recorded["score"]));
+        assert!(!entry["explained"]["reason"].as_str().unwrap().is_empty(), "{entry}");
+        assert!(!entry["terms"].as_array().unwrap().is_empty(), "{entry}");
+    }
+    let shown = folder.run(&["review", "schedule", "out", "--top", "1"]).ended(0);
+    shown.says(&format!("and {} more; --top 0 shows all", recorded.len() - 1));
+    folder.write(
+        "reversed.jsonl",
+        folder
+            .read("out/schedule.jsonl")
+            .lines()
+            .rev()
+            .fold(String::new(), |all, line| all + line + "\n"),
+    );
+    let other = ["review", "schedule", "out", "--schedule", "reversed.jsonl"];
+    folder.run(&other).ended(0).says("the recorded one differs");
+}
+
+#[test]
+fn the_queue_is_shown() {
+    let folder = reviewed();
+    let before = folder.files();
+    folder.run(&["review", "queue", "--queue", "out/queue.db"]).ended(0).says("queued");
+    let report = ["review", "queue", "--queue", "out/queue.db", "--output-format", "json"];
+    let json = folder.run(&report).ended(0).json();
+    assert!(json.to_string().contains("\"queued\""), "{json}");
+    let rows = |files: &std::collections::BTreeMap<String, Vec<u8>>| files["out/queue.db"].clone();
+    assert!(rows(&folder.files()) == rows(&before), "looking changed the queue");
+    folder.run(&["review", "queue", "--queue", "none.db"]).ended(2).says("none.db");
 }
 
 /// As a reviewer: find the riskiest fix, its change and its proof.

@@ -41,7 +41,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report<'_>) -> io::Result<()>
             issue.fingerprint = format!("{first}-{number}");
         }
     }
-    serde_json::to_writer_pretty(&mut *out, &issues)?;
+    record::json::to_writer_pretty(&mut *out, &issues)?;
     out.write_all(b"\n")
 }
 

@@ -49,7 +49,7 @@ pub(super) fn show(args: &Show) -> anyhow::Result<End> {
         writeln!(out, "{field:10}  {}", review::escape(&value))?;
     }
     if let Some(work) = &row.work {
-        writeln!(out, "{:10}  {}", "patch", serde_json::to_string(&work.patch)?)?;
+        writeln!(out, "{:10}  {}", "patch", record::json::to_string(&work.patch)?)?;
     }
     writeln!(out)?;
     let (now, head) = (now(), ["AGO", "EVENT", "TO", "TOKEN", "WHO", "REASON"].map(str::to_owned));

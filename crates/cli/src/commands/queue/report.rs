@@ -22,7 +22,7 @@ pub(crate) async fn metrics(location: &Location) -> Result<String, queue::Error>
 const IN_METRICS: usize = 50;
 const IN_TABLE: usize = 10;
 
-pub(super) fn report(args: &Args) -> anyhow::Result<End> {
+pub(crate) fn report(args: &Args) -> anyhow::Result<End> {
     let report = open(&args.place)?.run(async |store| store.report().await)?;
     match args.output_format.as_str() {
         "json" => print(&as_json(&report, args.top.unwrap_or(usize::MAX)))?,

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 const PREDICATE: &str = "urn:k8s-auto-fix:evidence:v1";
 
 /// The outputs of a run: name, stage, and what they are.
-const OUTPUTS: [(&str, &str, &str); 12] = [
+pub(crate) const OUTPUTS: [(&str, &str, &str); 12] = [
     ("detections.jsonl", "detect", "records"),
     ("patches.jsonl", "propose", "records"),
     ("attempts.jsonl", "propose", "records"),
@@ -41,31 +41,37 @@ const OUTPUTS: [(&str, &str, &str); 12] = [
 
 /// Everything that went into a run and came out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Manifest {
+pub(crate) struct Manifest {
     /// The folder of the run.
     run: PathBuf,
     tool: Value,
     /// Hash of everything that the outputs depend on.
     identity: String,
     complete: bool,
-    artifacts: Vec<Artifact>,
+    pub(crate) artifacts: Vec<Artifact>,
     stages: BTreeMap<String, Stage>,
     claims: Vec<Claim>,
     /// Claims that the artefacts bear out, of all.
     coverage: Coverage,
+    /// Bytes of the outputs that the run noted.
+    #[serde(skip)]
+    pub(crate) bytes: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Artifact {
-    path: String,
+pub(crate) struct Artifact {
+    pub(crate) path: String,
     /// `input` or `output`.
-    role: String,
-    category: String,
+    pub(crate) role: String,
+    pub(crate) category: String,
     /// The command that made it; empty for inputs.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    producer: String,
-    bytes: u64,
-    sha256: String,
+    pub(crate) producer: String,
+    /// The stage that made it; empty for inputs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) stage: String,
+    pub(crate) bytes: u64,
+    pub(crate) sha256: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +95,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<End> {
         args.run.as_deref().context("give the folder that `run` wrote, or --check FILE")?;
     let manifest = manifest(folder, args.claims.as_deref())?;
     let mut bytes = match args.output_format {
-        EvidenceFormat::Json => serde_json::to_vec_pretty(&manifest)?,
-        EvidenceFormat::InToto => serde_json::to_vec_pretty(&statement(&manifest)?)?,
+        EvidenceFormat::Json => record::json::to_vec_pretty(&manifest)?,
+        EvidenceFormat::InToto => record::json::to_vec_pretty(&statement(&manifest)?)?,
         EvidenceFormat::Table => shown(&manifest).into_bytes(),
     };
     if args.output_format != EvidenceFormat::Table {
@@ -108,7 +114,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<End> {
     Ok(End::Clean)
 }
 
-fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifest> {
+pub(crate) fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifest> {
     let path = folder.join("manifest.json");
     let run: Value = serde_json::from_str(&read_text(&path)?)
         .with_context(|| format!("{}: no manifest of a run", path.display()))?;
@@ -116,15 +122,14 @@ fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifes
         .with_context(|| format!("{}: finish the run first", folder.display()))?;
     let inputs: Vec<&String> =
         run["inputs"].as_object().into_iter().flat_map(|inputs| inputs.keys()).collect();
-    let mut artifacts: Vec<Artifact> = inputs
-        .par_iter()
-        .filter_map(|path| artifact(Path::new(path), path, "input", "manifest", ""))
-        .collect();
+    let mut artifacts: Vec<Artifact> =
+        inputs.par_iter().filter_map(|path| artifact(Path::new(path), path, Kind::INPUT)).collect();
     let mut stages: BTreeMap<String, Stage> = BTreeMap::new();
     for (name, stage, category) in OUTPUTS {
         let place = folder.join(name);
         let shown = place.display().to_string();
-        let found = artifact(&place, &shown, "output", category, "k8s-auto-fix run");
+        let kind = Kind { role: "output", category, producer: "k8s-auto-fix run", stage };
+        let found = artifact(&place, &shown, kind);
         let entry = stages.entry(stage.to_owned()).or_default();
         if let Some(found) = found {
             entry.outputs.push(name.to_owned());
@@ -150,23 +155,32 @@ fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifes
         stages,
         claims,
         coverage,
+        bytes: state.bytes,
     })
 }
 
+/// What is known of a file besides its content.
+#[derive(Clone, Copy)]
+struct Kind<'a> {
+    role: &'a str,
+    category: &'a str,
+    producer: &'a str,
+    stage: &'a str,
+}
+
+impl Kind<'_> {
+    const INPUT: Self = Self { role: "input", category: "manifest", producer: "", stage: "" };
+}
+
 /// A file as it is now; `None` when it is not there.
-fn artifact(
-    place: &Path,
-    path: &str,
-    role: &str,
-    category: &str,
-    producer: &str,
-) -> Option<Artifact> {
+fn artifact(place: &Path, path: &str, kind: Kind<'_>) -> Option<Artifact> {
     let bytes = std::fs::read(place).ok()?;
     Some(Artifact {
         path: path.to_owned(),
-        role: role.to_owned(),
-        category: category.to_owned(),
-        producer: producer.to_owned(),
+        role: kind.role.to_owned(),
+        category: kind.category.to_owned(),
+        producer: kind.producer.to_owned(),
+        stage: kind.stage.to_owned(),
         bytes: bytes.len() as u64,
         sha256: hex(&Sha256::digest(&bytes)),
     })
@@ -184,7 +198,9 @@ fn check(path: &Path) -> anyhow::Result<End> {
         .with_context(|| format!("{}: no evidence manifest", path.display()))?;
     let mut faults = Vec::new();
     for was in &before.artifacts {
-        match artifact(Path::new(&was.path), &was.path, &was.role, &was.category, &was.producer) {
+        let (role, category) = (was.role.as_str(), was.category.as_str());
+        let kind = Kind { role, category, producer: &was.producer, stage: &was.stage };
+        match artifact(Path::new(&was.path), &was.path, kind) {
             None => faults.push(format!("{}: it is gone", was.path)),
             Some(now) if now != *was => faults.push(format!("{}: it has changed", was.path)),
             Some(_) => {}

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Verifier) -> anyhow::Result<End> {
     groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
-        serde_json::to_writer_pretty(&mut out, &groups)?;
+        record::json::to_writer_pretty(&mut out, &groups)?;
         writeln!(out)?;
     } else {
         let rejected: usize = groups.iter().map(|group| group.count).sum();

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The name of the file that says how far a run is.
 pub(crate) const STATE: &str = "state.json";
 /// Where record files are until they are whole.
-const PARTIAL: &str = ".partial";
+pub(crate) const PARTIAL: &str = ".partial";
 
 /// How far a run is. The same for the same inputs and settings, once it is complete.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ impl State {
     }
 
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
+        let mut bytes = record::json::to_vec_pretty(self)?;
         bytes.push(b'\n');
         write::output(&folder.join(STATE), &bytes)
     }

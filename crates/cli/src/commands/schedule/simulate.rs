@@ -23,7 +23,7 @@ use std::path::Path;
 pub(super) fn run(args: &Simulate, config: &Config) -> anyhow::Result<End> {
     let model = model(args)?;
     if let Some(path) = &args.save_model {
-        let mut json = serde_json::to_vec_pretty(&model)?;
+        let mut json = record::json::to_vec_pretty(&model)?;
         json.push(b'\n');
         write::output(path, &json)?;
     }
@@ -203,7 +203,7 @@ fn report(
             sweep: args.sweep.as_deref(),
             results: results.collect(),
         };
-        serde_json::to_writer_pretty(&mut out, &report)?;
+        record::json::to_writer_pretty(&mut out, &report)?;
         writeln!(out)?;
         return Ok(());
     }
@@ -297,7 +297,7 @@ fn check(model: &ServiceModel, traces: usize, seed: u64, args: &Simulate) -> any
     let found = check_traces(model, traces, seed)?;
     let mut out = anstream::stdout().lock();
     if args.output_format == "json" {
-        serde_json::to_writer_pretty(&mut out, &found)?;
+        record::json::to_writer_pretty(&mut out, &found)?;
         writeln!(out)?;
     } else {
         writeln!(out, "Simulated: {} random arrival streams, {} items", found.traces, found.items)?;
