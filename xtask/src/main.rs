@@ -13,6 +13,7 @@ mod queue;
 mod recorded;
 mod schedule;
 mod schemas;
+mod secrets;
 mod server;
 mod test;
 mod tools;
@@ -40,6 +41,7 @@ usage: cargo xtask <command>
   parity [DIR…] [--check]
                         compare with the oracles, write docs/parity.md
   generate [--check]    docs/rules and schemas, made from the code
+  secrets [--accept]    texts in the tree that look like secrets; --accept notes them as made up
   types [--check]       the Go types that kube-linter decodes into, made from the modules
   schemas [--check [VERSION…]]
                         the packed Kubernetes schemas, made from what real servers serve";
@@ -59,6 +61,9 @@ fn main() -> anyhow::Result<()> {
         Some((command, rest)) if command == "evidence" => evidence::run(root, rest),
         Some((command, rest)) if command == "parity" => parity::run(root, rest),
         Some((command, rest)) if command == "generate" => generate::run(root, rest),
+        Some((command, rest)) if command == "secrets" => {
+            secrets::run(root, &tools::python(root)?, rest)
+        }
         Some((command, rest)) if command == "types" => types::run(root, rest),
         Some((command, rest)) if command == "schemas" => schemas::run(root, rest),
         _ => anyhow::bail!("{USAGE}"),

@@ -25,6 +25,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
             .args(["--all-features", "--log-level", "error"])
             .args(["check", "licenses", "bans", "sources"]),
     )?;
+    step("secrets", cargo(root).args(["xtask", "secrets"]))?;
     step("generated files", cargo(root).args(["xtask", "generate", "--check"]))?;
     let args = ["xtask", "schemas", "--check", tools::TESTED];
     step("schemas of a real server", cargo(root).args(args).env("PATH", &tools.path))?;

@@ -65,7 +65,7 @@ pub(crate) fn install(root: &Path) -> anyhow::Result<Tools> {
     ])?;
     let folder = root.join("target/tools");
     std::fs::create_dir_all(&folder)?;
-    let python = environment(root, &folder.join("python"), "requirements.txt")?;
+    let python = python(root)?;
     let path = path_with_go(root)?;
     // Heavy, and with dependencies that are not the tests': an environment of their own.
     let scanners = environment(root, &folder.join("scanners"), "requirements-scanners.txt")?;
@@ -112,6 +112,11 @@ fn timed(title: &str, install: impl FnOnce() -> anyhow::Result<()>) -> anyhow::R
 fn is_there(command: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(command).is_file())
+}
+
+/// The Python with the packages of `tools/requirements.txt`.
+pub(crate) fn python(root: &Path) -> anyhow::Result<PathBuf> {
+    environment(root, &root.join("target/tools/python"), "requirements.txt")
 }
 
 /// A virtual environment with the packages that a file in `tools` pins.
@@ -177,7 +182,7 @@ fn path_with_go(root: &Path) -> anyhow::Result<OsString> {
     if go_minor().is_some_and(|minor| minor >= GO_MINOR) {
         return Ok(path);
     }
-    let python = environment(root, &root.join("target/tools/python"), "requirements.txt")?;
+    let python = python(root)?;
     let bin = python.parent().context("a program is in a folder")?;
     if !bin.join("go").is_file() {
         let requirements = root.join("tools/requirements-go.txt");
