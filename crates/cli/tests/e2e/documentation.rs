@@ -203,12 +203,10 @@ fn figures_agree_with_their_artefacts() {
         for pair in words.windows(3) {
             let number: Option<usize> = pair[0].parse().ok();
             match (number, pair) {
-                (Some(number), [_, noun, ..]) if !measured && noun.starts_with("rules") => {
-                    // Smaller numbers are parts of the whole.
-                    if number >= 150 {
-                        assert_eq!(number, rules, "{name}: {}", pair.join(" "));
-                        seen[0] += 1;
-                    }
+                // Smaller numbers are parts of the whole.
+                (Some(number @ 150..), [_, noun, ..]) if !measured && noun.starts_with("rules") => {
+                    assert_eq!(number, rules, "{name}: {}", pair.join(" "));
+                    seen[0] += 1;
                 }
                 (_, [from, "to", to]) if from.starts_with("1.3") && to.starts_with("1.3") => {
                     let to = to.trim_end_matches(|c: char| !c.is_ascii_digit());
