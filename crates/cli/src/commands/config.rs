@@ -46,7 +46,11 @@ fn check(common: &Common, args: &ConfigCheck) -> anyhow::Result<End> {
             let line = fault.line.map_or_else(String::new, |line| format!(":{line}"));
             writeln!(out, "{}{line}: {}", escape(&shown), escape(&fault.message))?;
         }
-        writeln!(out, "{}: {} faults", escape(&shown), faults.len())?;
+        let count = match faults.len() {
+            1 => "1 fault".to_owned(),
+            count => format!("{count} faults"),
+        };
+        writeln!(out, "{}: {count}", escape(&shown))?;
     }
     Ok(if faults.is_empty() { End::Clean } else { End::Findings })
 }

@@ -159,7 +159,10 @@ fn show(plan: &Plan, out: &mut impl std::io::Write) -> std::io::Result<()> {
         ("Kubernetes", plan.kubernetes_versions.join(", ")),
         ("gates", plan.gates.join(", ")),
         ("server", plan.server.clone()),
-        ("proposer", plan.proposer.to_string()),
+        (
+            "proposer",
+            plan.proposer.as_str().map_or_else(|| plan.proposer.to_string(), str::to_owned),
+        ),
         (
             "configuration",
             plan.configuration

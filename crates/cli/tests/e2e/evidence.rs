@@ -146,7 +146,7 @@ fn wrong_flags_and_files_are_named() {
     check(&["--evidence", "registry", "--registry-mirror", "a"]).says("expected HOST=HOST");
     check(&["--evidence", "registry", "--registry-plain-http", "a/b"]).says("is no registry");
     folder.write("k8s-auto-fix.yaml", "evidence: registry\n");
-    check(&[]).says("unknown field `evidence`");
+    check(&[]).says("unknown key `evidence`");
 }
 
 /// A listener on loopback that counts who comes.

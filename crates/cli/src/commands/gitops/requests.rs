@@ -1,6 +1,7 @@
 //! Pull and merge requests of the branches that were pushed, and the dashboard that lists them.
 
-use super::{Plan, Planned, message, reasons};
+use super::report::reasons;
+use super::{Plan, Planned, message};
 use crate::args::carry::{Asking, ForgeKind, Write};
 use anyhow::Context as _;
 use forge::{Error, Forge, Kind, Opened, Request, Settings, Token};
