@@ -88,6 +88,7 @@ fn a_plan_changes_nothing_and_says_why_fixes_are_skipped() {
     assert!(told.out.contains("k8s-auto-fix/rule/duplicate-env-var  planned"), "{}", told.out);
     assert!(told.out.contains("the fix is unsafe; --unsafe-fixes carries it"), "{}", told.out);
     assert!(told.out.contains("the file is not committed"), "{}", told.out);
+    assert!(told.out.contains("    apps/new.yaml: duplicate-env-var\n"), "{}", told.out);
     assert!(folder.files() == before, "a plan changed something");
     let plan = in_repo(&folder, &["gitops", "plan", "../out", "--diff"]).ended(0).out;
     assert!(plan.contains("--- a/apps/web.yaml\n+++ b/apps/web.yaml\n"), "{plan}");

@@ -8,6 +8,9 @@ use review::escape;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
+/// Skipped fixes that are named, of each reason.
+const NAMED: usize = 10;
+
 /// Writes a plan, for people or as JSON.
 pub(super) fn write(plan: &Plan, args: &Write, common: &Common) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -41,6 +44,12 @@ pub(super) fn write(plan: &Plan, args: &Write, common: &Common) -> anyhow::Resul
     )?;
     for (reason, count) in reasons(&plan.skipped) {
         writeln!(out, "  {count} skipped: {}", escape(reason))?;
+        for one in plan.skipped.iter().filter(|one| one.reason == reason).take(NAMED) {
+            writeln!(out, "    {}: {}", escape(&one.manifest_path), escape(&one.rule))?;
+        }
+        if count > NAMED {
+            writeln!(out, "    and {} more; --output-format json names all", count - NAMED)?;
+        }
     }
     Ok(())
 }
