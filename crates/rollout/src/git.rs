@@ -415,8 +415,9 @@ impl Repository {
         Ok(first_line(&self.given(&args, message.as_bytes())?))
     }
 
-    /// Moves branches all at once, or none: each is a name, the new commit, and the commit that it
-    /// must still be at (`None`: it must not be there).
+    /// Moves branches in one transaction: when one cannot move, none does. Git writes them one after
+    /// the other, so a kill at that moment leaves some of them moved. Each is a name, the new commit,
+    /// and the commit that it must still be at (`None`: it must not be there).
     ///
     /// # Errors
     /// When one is elsewhere by now, or git fails. None has moved then.

@@ -71,7 +71,7 @@ pub struct Onto<'a> {
     pub branches: &'a BTreeMap<String, Branch>,
 }
 
-/// Writes the changes. All branches move together, or none does.
+/// Writes the changes. When one branch cannot move, none does; see [`Repository::move_branches`].
 ///
 /// # Errors
 /// When git fails, or a branch has moved meanwhile; none of ours has moved then.
