@@ -177,8 +177,7 @@ pub(crate) fn report(
         }
     }
     if let Some(path) = &args.scanner_report {
-        let mut bytes = record::json::to_vec_pretty(&serde_json::json!({ "scanners": statuses }))?;
-        bytes.push(b'\n');
+        let bytes = record::json::to_vec_pretty(&serde_json::json!({ "scanners": statuses }))?;
         crate::write::output(path, &bytes)?;
     }
     Ok(())

@@ -55,10 +55,7 @@ pub fn write_records<T: Serialize>(
     format: Format,
 ) -> std::io::Result<()> {
     match format {
-        Format::Array => {
-            crate::json::to_writer_pretty(&mut out, records)?;
-            out.write_all(b"\n")
-        }
+        Format::Array => Ok(crate::json::to_writer_pretty(&mut out, records)?),
         Format::Lines => {
             for record in records {
                 crate::json::to_writer(&mut out, record)?;

@@ -33,12 +33,13 @@ pub fn to_writer(out: impl Write, value: &(impl Serialize + ?Sized)) -> Result<(
     value.serialize(&mut Serializer::with_formatter(out, Plain(CompactFormatter)))
 }
 
-/// Writes a value with indents of two spaces, without a line end.
+/// Writes a value with indents of two spaces, and a line end.
 ///
 /// # Errors
 /// As [`to_writer`].
-pub fn to_writer_pretty(out: impl Write, value: &(impl Serialize + ?Sized)) -> Result<()> {
-    value.serialize(&mut Serializer::with_formatter(out, Plain(PrettyFormatter::new())))
+pub fn to_writer_pretty(mut out: impl Write, value: &(impl Serialize + ?Sized)) -> Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut out, Plain(PrettyFormatter::new())))?;
+    out.write_all(b"\n").map_err(serde_json::Error::io)
 }
 
 /// The bytes that [`to_writer_pretty`] writes.
@@ -127,7 +128,8 @@ mod tests {
     #[test]
     fn plain_values_look_as_serde_writes_them() {
         let value = json!({"a": [1, 2.5, null, {"b": {}}], "c": []});
-        assert_eq!(to_vec_pretty(&value).unwrap(), serde_json::to_vec_pretty(&value).unwrap());
+        let expected = [&serde_json::to_vec_pretty(&value).unwrap()[..], b"\n"].concat();
+        assert_eq!(to_vec_pretty(&value).unwrap(), expected);
         let mut line = Vec::new();
         to_writer(&mut line, &value).unwrap();
         assert_eq!(line, serde_json::to_vec(&value).unwrap());

@@ -241,8 +241,7 @@ impl Summary {
     /// # Errors
     /// When the writer fails.
     pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        record::json::to_writer_pretty(&mut *out, self)?;
-        out.write_all(b"\n")
+        Ok(record::json::to_writer_pretty(&mut *out, self)?)
     }
 
     /// Writes `review.md`.

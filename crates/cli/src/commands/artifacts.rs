@@ -64,7 +64,6 @@ fn index(args: &ArtifactsIndex) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &manifest.artifacts)?;
-        writeln!(out)?;
         return Ok(End::Clean);
     }
     let row = |artifact: &Artifact| {
@@ -104,7 +103,6 @@ fn trace(args: &ArtifactsTrace) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &traces)?;
-        writeln!(out)?;
     } else {
         traces.iter().try_for_each(|trace| show(trace, &mut out))?;
     }

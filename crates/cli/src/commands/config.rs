@@ -18,7 +18,6 @@ pub(crate) fn run(common: &Common, args: &Configuration) -> anyhow::Result<End> 
         Configuration::Schema => {
             let mut out = std::io::stdout().lock();
             record::json::to_writer_pretty(&mut out, &json_schema())?;
-            writeln!(out)?;
             Ok(End::Clean)
         }
     }
@@ -39,7 +38,6 @@ fn check(common: &Common, args: &ConfigCheck) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &faults)?;
-        writeln!(out)?;
     } else {
         let shown = path.display().to_string();
         for fault in &faults {

@@ -52,7 +52,6 @@ pub(crate) fn run(common: &Common, args: &Doctor) -> anyhow::Result<End> {
     let mut out = anstream::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &findings)?;
-        writeln!(out)?;
     } else {
         for Finding { what, state, detail, .. } in &findings {
             let mark = if *state == "fail" { "FAIL" } else { state };

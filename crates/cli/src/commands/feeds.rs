@@ -103,7 +103,6 @@ fn show(args: &FeedsShow) -> anyhow::Result<End> {
     if !is_table {
         let all = json!({ "folder": store.folder(), "feeds": Value::Object(shown) });
         record::json::to_writer_pretty(&mut out, &all)?;
-        writeln!(out)?;
     }
     Ok(end)
 }

@@ -69,7 +69,6 @@ pub(crate) fn run(common: &Common, args: &Args) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &plan)?;
-        writeln!(out)?;
     } else {
         show(&plan, &mut out)?;
     }

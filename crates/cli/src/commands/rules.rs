@@ -13,7 +13,6 @@ pub(crate) fn list(args: &Rules) -> anyhow::Result<End> {
     if args.output_format == "json" {
         let all: Vec<_> = rules::all().iter().map(|entry| json(entry.rule)).collect();
         record::json::to_writer_pretty(&mut out, &all)?;
-        writeln!(out)?;
         return Ok(End::Clean);
     }
     let width = rules::all().iter().map(|entry| entry.rule.id.len()).max().unwrap_or(0);

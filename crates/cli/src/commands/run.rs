@@ -469,9 +469,7 @@ pub(super) fn manifest(
     if sieve.depends_on_the_day() {
         manifest["today"] = today.to_string().into();
     }
-    let mut bytes = record::json::to_vec_pretty(&manifest)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(record::json::to_vec_pretty(&manifest)?)
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

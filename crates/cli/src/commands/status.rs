@@ -65,7 +65,6 @@ pub(crate) fn run(args: &Status) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
     } else {
         write!(out, "{}", shown(&report))?;
     }

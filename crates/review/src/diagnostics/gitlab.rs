@@ -41,8 +41,7 @@ pub(super) fn write(out: &mut impl Write, report: &Report<'_>) -> io::Result<()>
             issue.fingerprint = format!("{first}-{number}");
         }
     }
-    record::json::to_writer_pretty(&mut *out, &issues)?;
-    out.write_all(b"\n")
+    Ok(record::json::to_writer_pretty(&mut *out, &issues)?)
 }
 
 fn issue<'a>(finding: &Finding<'a>) -> Issue<'a> {

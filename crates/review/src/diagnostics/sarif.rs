@@ -17,8 +17,7 @@ use std::io::{self, Write};
 const FINGERPRINT: &str = "k8sAutoFix/v1";
 
 pub(super) fn write(out: &mut impl Write, report: &Report<'_>) -> io::Result<()> {
-    record::json::to_writer_pretty(&mut *out, &log(report))?;
-    out.write_all(b"\n")
+    Ok(record::json::to_writer_pretty(&mut *out, &log(report))?)
 }
 
 fn log<'a>(report: &Report<'a>) -> Log<'a> {

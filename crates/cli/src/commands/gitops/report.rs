@@ -16,7 +16,6 @@ pub(super) fn write(plan: &Plan, args: &Write, common: &Common) -> anyhow::Resul
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, plan)?;
-        writeln!(out)?;
         return Ok(());
     }
     for planned in plan.batches.iter().filter(|_| args.diff) {

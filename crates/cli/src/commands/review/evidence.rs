@@ -94,14 +94,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<End> {
     let folder =
         args.run.as_deref().context("give the folder that `run` wrote, or --check FILE")?;
     let manifest = manifest(folder, args.claims.as_deref())?;
-    let mut bytes = match args.output_format {
+    let bytes = match args.output_format {
         EvidenceFormat::Json => record::json::to_vec_pretty(&manifest)?,
         EvidenceFormat::InToto => record::json::to_vec_pretty(&statement(&manifest)?)?,
         EvidenceFormat::Table => shown(&manifest).into_bytes(),
     };
-    if args.output_format != EvidenceFormat::Table {
-        bytes.push(b'\n');
-    }
     write(args.out.as_deref(), &bytes)?;
     let uncovered = manifest.coverage.covered < manifest.coverage.of;
     if uncovered && args.fail_on_uncovered {

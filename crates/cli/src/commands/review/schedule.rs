@@ -53,7 +53,6 @@ pub(super) fn run(common: &Common, args: &Schedule) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
     } else {
         write!(out, "{}", shown(&report))?;
     }

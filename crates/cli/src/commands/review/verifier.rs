@@ -51,7 +51,6 @@ pub(super) fn run(args: &Verifier) -> anyhow::Result<End> {
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &groups)?;
-        writeln!(out)?;
     } else {
         let rejected: usize = groups.iter().map(|group| group.count).sum();
         write!(out, "{}", shown(&groups))?;

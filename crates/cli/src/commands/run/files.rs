@@ -42,8 +42,7 @@ impl State {
     }
 
     pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let mut bytes = record::json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
+        let bytes = record::json::to_vec_pretty(self)?;
         write::output(&folder.join(STATE), &bytes)
     }
 }

@@ -23,8 +23,7 @@ use std::path::Path;
 pub(super) fn run(args: &Simulate, config: &Config) -> anyhow::Result<End> {
     let model = model(args)?;
     if let Some(path) = &args.save_model {
-        let mut json = record::json::to_vec_pretty(&model)?;
-        json.push(b'\n');
+        let json = record::json::to_vec_pretty(&model)?;
         write::output(path, &json)?;
     }
     let seed = args.seed.or(config.seed).unwrap_or(0);
@@ -204,7 +203,6 @@ fn report(
             results: results.collect(),
         };
         record::json::to_writer_pretty(&mut out, &report)?;
-        writeln!(out)?;
         return Ok(());
     }
     writeln!(
@@ -298,7 +296,6 @@ fn check(model: &ServiceModel, traces: usize, seed: u64, args: &Simulate) -> any
     let mut out = anstream::stdout().lock();
     if args.output_format == "json" {
         record::json::to_writer_pretty(&mut out, &found)?;
-        writeln!(out)?;
     } else {
         writeln!(out, "Simulated: {} random arrival streams, {} items", found.traces, found.items)?;
         writeln!(
