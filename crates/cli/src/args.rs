@@ -23,7 +23,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Configuration file; by default k8s-auto-fix.yaml in the working directory
     #[arg(long, global = true, value_name = "FILE")]

@@ -8,7 +8,7 @@ use detector::{Corpus, Filters, Fingerprint, Found, Hidden, HiddenBy, Input, Sie
 use record::{Applicability, Effect, Gate, GateOutcome, GateResult};
 use review::diagnostics::InputError;
 use std::collections::{BTreeMap, BTreeSet};
-use verifier::{GateSet, ObjectVerdict};
+use verifier::ObjectVerdict;
 
 /// Rounds of fixing. A fix can make another one possible; in practice the second round finds
 /// nothing to do.
@@ -87,11 +87,7 @@ fn fix_once(
     let files = &inputs.files;
     let corpus = session.corpus(files);
     let sieve = Sieve::new(&corpus, filters);
-    let gates = match server {
-        Some(_) => GateSet::default().with(Gate::Server),
-        None => GateSet::default(),
-    };
-    let proving = Proving::new(session, &corpus, gates, false, server)?;
+    let proving = Proving::new(session, &corpus, Connected::gates(server), false, server)?;
     let judge = proving.judge(session, &corpus);
     let wanted =
         |position: usize| dirty.is_none_or(|files| files.contains(&corpus.file_of(position)));

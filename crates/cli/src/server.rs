@@ -80,6 +80,11 @@ impl Connected {
         Ok(Some(Self { documents: documents.collect(), definitions, server }))
     }
 
+    /// The gates of fixes that are written: the server's too, where there is one.
+    pub(crate) fn gates(server: Option<&Self>) -> GateSet {
+        server.map_or_else(GateSet::default, |_| GateSet::default().with(Gate::Server))
+    }
+
     /// Who judges.
     pub(crate) fn api(&self) -> &dyn ApiServer {
         &self.server

@@ -1,10 +1,10 @@
 //! `artifacts`: what a run wrote, and what each file was made from.
 
-use super::review::evidence::{Artifact, Manifest, manifest};
+use super::review::evidence::{Artifact, OUTPUTS, artifacts};
+use super::run::files::{State, run_manifest};
 use crate::End;
 use crate::args::{Artifacts, ArtifactsIndex, ArtifactsTrace};
 use crate::commands::queue::records;
-use crate::session::read_text;
 use crate::table::table;
 use anyhow::Context as _;
 use record::{Detection, Outcome};
@@ -17,30 +17,14 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 
-/// What each output of a run is made from.
-const SOURCES: [(&str, &[&str]); 12] = [
-    ("detections.jsonl", &["the inputs"]),
-    ("patches.jsonl", &["detections.jsonl", "the inputs"]),
-    ("attempts.jsonl", &["detections.jsonl", "the inputs"]),
-    ("verified.jsonl", &["patches.jsonl", "the inputs"]),
-    ("outcomes.jsonl", &["verified.jsonl"]),
-    ("risk.jsonl", &["detections.jsonl", "the inputs"]),
-    ("schedule.jsonl", &["verified.jsonl", "risk.jsonl"]),
-    ("evidence.jsonl", &["the inputs"]),
-    ("review.json", &["detections.jsonl", "patches.jsonl", "verified.jsonl", "outcomes.jsonl"]),
-    ("review.md", &["detections.jsonl", "patches.jsonl", "verified.jsonl", "outcomes.jsonl"]),
-    ("manifest.json", &["the inputs", "the configuration"]),
-    ("state.json", &["manifest.json", "the configuration"]),
-];
-
 /// Where a file came from, and what became of it.
 #[derive(Serialize)]
 struct Trace<'a> {
     #[serde(flatten)]
     artifact: &'a Artifact,
     /// What it was made from; empty for inputs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    made_from: Vec<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    made_from: &'static [&'static str],
     /// `unchanged` or `changed` since the run; `unknown` where the run did not note it.
     since: &'static str,
     /// Findings in an input, by how they ended.
@@ -60,10 +44,10 @@ pub(crate) fn run(args: &Artifacts) -> anyhow::Result<End> {
 }
 
 fn index(args: &ArtifactsIndex) -> anyhow::Result<End> {
-    let manifest = manifest(&args.run, None)?;
+    let artifacts = artifacts(&args.run, &run_manifest(&args.run)?);
     let mut out = std::io::stdout().lock();
     if args.output_format == "json" {
-        record::json::to_writer_pretty(&mut out, &manifest.artifacts)?;
+        record::json::to_writer_pretty(&mut out, &artifacts)?;
         return Ok(End::Clean);
     }
     let row = |artifact: &Artifact| {
@@ -77,27 +61,27 @@ fn index(args: &ArtifactsIndex) -> anyhow::Result<End> {
             artifact.path.clone(),
         ]
     };
-    let rows: Vec<Vec<String>> = manifest.artifacts.iter().map(row).collect();
+    let rows: Vec<Vec<String>> = artifacts.iter().map(row).collect();
     let heading = ["role", "stage", "category", ">bytes", "sha256", "producer", "path"];
     write!(out, "{}", table(&heading, &rows))?;
     Ok(End::Clean)
 }
 
 fn trace(args: &ArtifactsTrace) -> anyhow::Result<End> {
-    let manifest = manifest(&args.run, None)?;
-    let path = args.run.join("manifest.json");
-    let run: Value = serde_json::from_str(&read_text(&path)?)
-        .with_context(|| format!("{}: no manifest of a run", path.display()))?;
+    let run = run_manifest(&args.run)?;
+    let state = State::read(&args.run)
+        .with_context(|| format!("{}: finish the run first", args.run.display()))?;
+    let artifacts = artifacts(&args.run, &run);
     let ends = ends(&args.run)?;
     let mut traces = Vec::new();
     for file in &args.files {
-        let artifact = known(&manifest, file).with_context(|| {
+        let artifact = known(&artifacts, file).with_context(|| {
             let (file, run) = (file.display(), args.run.display());
             format!("{file}: neither an input nor an output of the run in {run}")
         })?;
         traces.push(match artifact.role.as_str() {
             "input" => of_input(artifact, &run, &ends),
-            _ => of_output(artifact, &manifest),
+            _ => of_output(artifact, &state),
         });
     }
     let mut out = std::io::stdout().lock();
@@ -110,12 +94,12 @@ fn trace(args: &ArtifactsTrace) -> anyhow::Result<End> {
 }
 
 /// The artifact that a path means, however it is written.
-fn known<'m>(manifest: &'m Manifest, file: &Path) -> Option<&'m Artifact> {
+fn known<'a>(artifacts: &'a [Artifact], file: &Path) -> Option<&'a Artifact> {
     let wanted = file.canonicalize().ok()?;
     let is_it = |artifact: &&Artifact| {
         Path::new(&artifact.path).canonicalize().is_ok_and(|path| path == wanted)
     };
-    manifest.artifacts.iter().find(is_it)
+    artifacts.iter().find(is_it)
 }
 
 /// How the findings of each file ended.
@@ -130,15 +114,15 @@ fn ends(run: &Path) -> anyhow::Result<BTreeMap<String, BTreeMap<&'static str, us
     Ok(ends)
 }
 
-fn of_input<'m>(
-    artifact: &'m Artifact,
+fn of_input<'a>(
+    artifact: &'a Artifact,
     run: &Value,
     ends: &BTreeMap<String, BTreeMap<&'static str, usize>>,
-) -> Trace<'m> {
+) -> Trace<'a> {
     let then = run["inputs"][&artifact.path].as_str();
     Trace {
         artifact,
-        made_from: Vec::new(),
+        made_from: &[],
         since: match then {
             Some(then) if then == artifact.sha256 => "unchanged",
             Some(_) => "changed",
@@ -149,13 +133,13 @@ fn of_input<'m>(
     }
 }
 
-fn of_output<'m>(artifact: &'m Artifact, manifest: &Manifest) -> Trace<'m> {
+fn of_output<'a>(artifact: &'a Artifact, state: &State) -> Trace<'a> {
     let name = Path::new(&artifact.path).file_name().and_then(|name| name.to_str());
-    let sources = SOURCES.iter().find(|(output, _)| Some(*output) == name);
-    let written = name.and_then(|name| manifest.bytes.get(name));
+    let output = OUTPUTS.iter().find(|output| Some(output.name) == name);
+    let written = name.and_then(|name| state.bytes.get(name));
     Trace {
         artifact,
-        made_from: sources.map_or_else(Vec::new, |(_, sources)| sources.to_vec()),
+        made_from: output.map_or(&[], |output| output.made_from),
         since: match written {
             Some(bytes) if *bytes == artifact.bytes => "unchanged",
             Some(_) => "changed",

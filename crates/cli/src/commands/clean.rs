@@ -71,7 +71,7 @@ fn folders(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
 /// The outputs of a run that are there, with their sizes; what says that it is one comes last, so
 /// that a removal that was interrupted can be done again.
 fn outputs(folder: &Path) -> Vec<(PathBuf, u64)> {
-    let names = OUTPUTS.iter().map(|(name, ..)| *name).filter(|name| *name != STATE);
+    let names = OUTPUTS.iter().map(|output| output.name).filter(|name| *name != STATE);
     let paths = [PARTIAL].into_iter().chain(names).chain([STATE]).map(|name| folder.join(name));
     paths.filter_map(|path| Some((size(&path)?, path))).map(|(size, path)| (path, size)).collect()
 }

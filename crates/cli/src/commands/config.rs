@@ -56,12 +56,7 @@ fn check(common: &Common, args: &ConfigCheck) -> anyhow::Result<End> {
 /// Uses the configuration as `check` and `schedule` do: names of rules, versions, the baseline,
 /// windows.
 fn in_use(common: &Common, path: &Path) -> anyhow::Result<()> {
-    let common = Common {
-        config: Some(path.to_owned()),
-        quiet: common.quiet,
-        jobs: common.jobs,
-        max_file_size: common.max_file_size,
-    };
+    let common = Common { config: Some(path.to_owned()), ..common.clone() };
     let session = Session::new(&common, &Selecting::default())?;
     Counting::new(&session.config, &CountingArgs::default())?;
     schedule::windows(&session.config.scheduling)?;

@@ -312,6 +312,8 @@ impl Carrying<'_> {
                 }
             }
         }
+        // What was looked up there serves the reviewers too.
+        self.owners = grouping.owners;
         let group = |batch: Batch| {
             let known = batch.items.iter().filter_map(|id| by_id.get(id.as_str()));
             let (fixes, files) = known.copied().unzip();

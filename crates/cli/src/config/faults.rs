@@ -4,7 +4,7 @@ use super::{Config, locate, unknown_key, with_suggestion};
 use anyhow::Context as _;
 use manifest::{Limits, Source};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 use std::path::Path;
 
@@ -75,57 +75,35 @@ fn of_bytes(bytes: Vec<u8>) -> Vec<Fault> {
 /// Removes an unknown key, or the entry of a map that a value is in. Items of lists stay, so that
 /// the others keep their numbers. Returns whether something was removed.
 fn take_out(json: &mut Value, path: &serde_path_to_error::Path, unknown: Option<&str>) -> bool {
-    let segments: Vec<&Segment> = path.iter().collect();
-    let mut keys: Vec<Value> = Vec::new();
-    for segment in segments {
+    let mut keys: Vec<String> = Vec::new();
+    for segment in path {
         match segment {
-            Segment::Map { key } => keys.push(key.clone().into()),
-            Segment::Seq { index } => keys.push((*index).into()),
+            Segment::Map { key } => keys.push(key.clone()),
+            Segment::Seq { index } => keys.push(index.to_string()),
             _ => break,
         }
     }
-    let is_there = |json: &Value, keys: &[Value]| {
-        let mut at = json;
-        keys.iter().all(|key| match step(at, key) {
-            Some(next) => {
-                at = next;
-                true
-            }
-            None => false,
-        })
-    };
-    if let Some(unknown) = unknown {
-        let with_it = [&keys[..], &[unknown.into()]].concat();
-        if is_there(json, &with_it) {
-            keys = with_it;
+    // The path leads to the map that the unknown key is in.
+    keys.extend(unknown.map(str::to_owned));
+    while let Some(last) = keys.pop() {
+        if map_at(json, &keys).is_some_and(|map| map.remove(&last).is_some()) {
+            return true;
         }
     }
-    while keys.last().is_some_and(|key| !key.is_string()) || !is_there(json, &keys) {
-        if keys.pop().is_none() {
-            return false;
-        }
-    }
-    let Some(last) = keys.pop() else { return false };
-    let mut at = json;
-    for key in &keys {
-        let next = match key {
-            Value::String(name) => at.get_mut(name.as_str()),
-            index => index.as_u64().and_then(|index| at.get_mut(usize::try_from(index).ok()?)),
-        };
-        match next {
-            Some(next) => at = next,
-            None => return false,
-        }
-    }
-    let map = at.as_object_mut().zip(last.as_str());
-    map.is_some_and(|(map, name)| map.remove(name).is_some())
+    false
 }
 
-fn step<'j>(at: &'j Value, key: &Value) -> Option<&'j Value> {
-    match key {
-        Value::String(name) => at.get(name.as_str()),
-        index => at.get(usize::try_from(index.as_u64()?).ok()?),
+/// The map at the end of a path, if there is one.
+fn map_at<'j>(json: &'j mut Value, keys: &[String]) -> Option<&'j mut Map<String, Value>> {
+    let mut at = json;
+    for key in keys {
+        at = match at {
+            Value::Object(map) => map.get_mut(key)?,
+            Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?)?,
+            _ => return None,
+        };
     }
+    at.as_object_mut()
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use crate::server::Connected;
 use crate::session::{Proving, Session};
 use detector::{Corpus, Filters, Fingerprint, Found, Sieve};
 use manifest::TextEdit;
-use record::{Applicability, Gate, Status};
+use record::{Applicability, Status};
 use review::{diff, escape};
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
-use verifier::{GateSet, ObjectVerdict};
+use verifier::ObjectVerdict;
 
 const HELP: &str = "\
 y  apply this fix
@@ -43,11 +43,7 @@ pub(super) fn choose(
     );
     let corpus = session.corpus(&inputs.files);
     let sieve = Sieve::new(&corpus, filters);
-    let gates = match server {
-        Some(_) => GateSet::default().with(Gate::Server),
-        None => GateSet::default(),
-    };
-    let proving = Proving::new(session, &corpus, gates, false, server)?;
+    let proving = Proving::new(session, &corpus, Connected::gates(server), false, server)?;
     let judge = proving.judge(session, &corpus);
     let (sifted, _) = session.detect(&corpus, &sieve, |_| true);
     let verdicts = session.judge(&judge, &sifted, max);

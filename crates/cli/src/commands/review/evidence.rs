@@ -6,7 +6,7 @@ mod claims;
 use super::write;
 use crate::End;
 use crate::args::review::{Evidence as Args, EvidenceFormat};
-use crate::commands::run::files::State;
+use crate::commands::run::files::{State, run_manifest};
 use crate::commands::run::hex;
 use crate::session::read_text;
 use crate::table::table;
@@ -23,39 +23,64 @@ use std::path::{Path, PathBuf};
 /// What in-toto calls the kind of a statement.
 const PREDICATE: &str = "urn:k8s-auto-fix:evidence:v1";
 
-/// The outputs of a run: name, stage, and what they are.
-pub(crate) const OUTPUTS: [(&str, &str, &str); 12] = [
-    ("detections.jsonl", "detect", "records"),
-    ("patches.jsonl", "propose", "records"),
-    ("attempts.jsonl", "propose", "records"),
-    ("verified.jsonl", "verify", "records"),
-    ("outcomes.jsonl", "verify", "records"),
-    ("risk.jsonl", "risk", "records"),
-    ("schedule.jsonl", "schedule", "records"),
-    ("evidence.jsonl", "detect", "records"),
-    ("review.json", "review", "report"),
-    ("review.md", "review", "report"),
-    ("manifest.json", "run", "manifest"),
-    ("state.json", "run", "manifest"),
+/// A file that a run writes.
+pub(crate) struct Output {
+    pub(crate) name: &'static str,
+    pub(crate) stage: &'static str,
+    category: &'static str,
+    /// What it is made from, for people.
+    pub(crate) made_from: &'static [&'static str],
+}
+
+/// The outputs of a run, in the order of the stages.
+pub(crate) const OUTPUTS: [Output; 12] = [
+    output("detections.jsonl", "detect", "records", &["the inputs"]),
+    output("patches.jsonl", "propose", "records", &["detections.jsonl", "the inputs"]),
+    output("attempts.jsonl", "propose", "records", &["detections.jsonl", "the inputs"]),
+    output("verified.jsonl", "verify", "records", &["patches.jsonl", "the inputs"]),
+    output("outcomes.jsonl", "verify", "records", &["verified.jsonl"]),
+    output("risk.jsonl", "risk", "records", &["detections.jsonl", "the inputs"]),
+    output("schedule.jsonl", "schedule", "records", &["verified.jsonl", "risk.jsonl"]),
+    output("evidence.jsonl", "detect", "records", &["the inputs"]),
+    output("review.json", "review", "report", &JUDGED),
+    output("review.md", "review", "report", &JUDGED),
+    output("manifest.json", "run", "manifest", &["the inputs", "the configuration"]),
+    output("state.json", "run", "manifest", &["manifest.json", "the configuration"]),
 ];
+
+/// What is known of the findings once they are judged.
+const JUDGED: [&str; 4] = ["detections.jsonl", "patches.jsonl", "verified.jsonl", "outcomes.jsonl"];
+
+const fn output(
+    name: &'static str,
+    stage: &'static str,
+    category: &'static str,
+    made_from: &'static [&'static str],
+) -> Output {
+    Output { name, stage, category, made_from }
+}
+
+impl Output {
+    /// Where it is in the folder of a run, as manifests write it.
+    fn path(&self, folder: &Path) -> String {
+        folder.join(self.name).display().to_string()
+    }
+}
 
 /// Everything that went into a run and came out of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Manifest {
+struct Manifest {
     /// The folder of the run.
     run: PathBuf,
     tool: Value,
     /// Hash of everything that the outputs depend on.
     identity: String,
     complete: bool,
-    pub(crate) artifacts: Vec<Artifact>,
+    artifacts: Vec<Artifact>,
     stages: BTreeMap<String, Stage>,
     claims: Vec<Claim>,
     /// Claims that the artefacts bear out, of all.
     coverage: Coverage,
-    /// Bytes of the outputs that the run noted.
-    #[serde(skip)]
-    pub(crate) bytes: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,26 +136,17 @@ pub(super) fn run(args: &Args) -> anyhow::Result<End> {
     Ok(End::Clean)
 }
 
-pub(crate) fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifest> {
-    let path = folder.join("manifest.json");
-    let run: Value = serde_json::from_str(&read_text(&path)?)
-        .with_context(|| format!("{}: no manifest of a run", path.display()))?;
+fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Result<Manifest> {
+    let run = run_manifest(folder)?;
     let state = State::read(folder)
         .with_context(|| format!("{}: finish the run first", folder.display()))?;
-    let inputs: Vec<&String> =
-        run["inputs"].as_object().into_iter().flat_map(|inputs| inputs.keys()).collect();
-    let mut artifacts: Vec<Artifact> =
-        inputs.par_iter().filter_map(|path| artifact(Path::new(path), path, Kind::INPUT)).collect();
+    let artifacts = artifacts(folder, &run);
     let mut stages: BTreeMap<String, Stage> = BTreeMap::new();
-    for (name, stage, category) in OUTPUTS {
-        let place = folder.join(name);
-        let shown = place.display().to_string();
-        let kind = Kind { role: "output", category, producer: "k8s-auto-fix run", stage };
-        let found = artifact(&place, &shown, kind);
-        let entry = stages.entry(stage.to_owned()).or_default();
-        if let Some(found) = found {
-            entry.outputs.push(name.to_owned());
-            artifacts.push(found);
+    for output in &OUTPUTS {
+        let stage = stages.entry(output.stage.to_owned()).or_default();
+        let path = output.path(folder);
+        if artifacts.iter().any(|artifact| artifact.role == "output" && artifact.path == path) {
+            stage.outputs.push(output.name.to_owned());
         }
     }
     for stage in stages.values_mut() {
@@ -152,8 +168,21 @@ pub(crate) fn manifest(folder: &Path, claims_file: Option<&Path>) -> anyhow::Res
         stages,
         claims,
         coverage,
-        bytes: state.bytes,
     })
+}
+
+/// The inputs of a run and its outputs, as they are now; those that are gone are left out.
+pub(crate) fn artifacts(folder: &Path, run: &Value) -> Vec<Artifact> {
+    let inputs: Vec<&String> =
+        run["inputs"].as_object().into_iter().flat_map(|inputs| inputs.keys()).collect();
+    let mut artifacts: Vec<Artifact> =
+        inputs.par_iter().filter_map(|path| artifact(path, Kind::INPUT)).collect();
+    artifacts.extend(OUTPUTS.iter().filter_map(|output| {
+        let Output { stage, category, .. } = *output;
+        let kind = Kind { role: "output", category, producer: "k8s-auto-fix run", stage };
+        artifact(&output.path(folder), kind)
+    }));
+    artifacts
 }
 
 /// What is known of a file besides its content.
@@ -170,8 +199,8 @@ impl Kind<'_> {
 }
 
 /// A file as it is now; `None` when it is not there.
-fn artifact(place: &Path, path: &str, kind: Kind<'_>) -> Option<Artifact> {
-    let bytes = std::fs::read(place).ok()?;
+fn artifact(path: &str, kind: Kind<'_>) -> Option<Artifact> {
+    let bytes = std::fs::read(path).ok()?;
     Some(Artifact {
         path: path.to_owned(),
         role: kind.role.to_owned(),
@@ -197,14 +226,13 @@ fn check(path: &Path) -> anyhow::Result<End> {
     for was in &before.artifacts {
         let (role, category) = (was.role.as_str(), was.category.as_str());
         let kind = Kind { role, category, producer: &was.producer, stage: &was.stage };
-        match artifact(Path::new(&was.path), &was.path, kind) {
+        match artifact(&was.path, kind) {
             None => faults.push(format!("{}: it is gone", was.path)),
             Some(now) if now != *was => faults.push(format!("{}: it has changed", was.path)),
             Some(_) => {}
         }
     }
-    let run: Value = serde_json::from_str(&read_text(&before.run.join("manifest.json"))?)?;
-    let claims = claims::of_run(&before.run, &run)?;
+    let claims = claims::of_run(&before.run, &run_manifest(&before.run)?)?;
     for claim in claims.iter().filter(|claim| !claim.covered) {
         faults.push(format!("claim {}: {}", claim.id, claim.found));
     }

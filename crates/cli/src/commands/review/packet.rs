@@ -7,6 +7,7 @@ use crate::args::queue::Place;
 use crate::args::review::{Format, Packet as Args};
 use crate::commands::batches;
 use crate::commands::queue::location;
+use crate::commands::run::files::run_manifest;
 use crate::commands::run::hex;
 use crate::landing::{Landing, Scene, with_scene};
 use anyhow::Context as _;
@@ -113,10 +114,7 @@ fn health(place: &Place) -> anyhow::Result<Option<QueueHealth>> {
 
 /// What the records of a run were made from.
 fn origin(run: &Path) -> anyhow::Result<Origin> {
-    let path = run.join("manifest.json");
-    let text = crate::session::read_text(&path)?;
-    let mut settings: Value = serde_json::from_str(&text)
-        .with_context(|| format!("{}: no manifest of a run", path.display()))?;
+    let mut settings = run_manifest(run)?;
     let inputs = settings.as_object_mut().and_then(|map| map.remove("inputs"));
     let inputs = inputs.as_ref().and_then(Value::as_object).cloned().unwrap_or_default();
     let mut digest = Sha256::new();

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use record::{Format, read_records, write_records};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -45,6 +46,16 @@ impl State {
         let bytes = record::json::to_vec_pretty(self)?;
         write::output(&folder.join(STATE), &bytes)
     }
+}
+
+/// What a run wrote down of its inputs and settings.
+///
+/// # Errors
+/// When the folder holds none.
+pub(crate) fn run_manifest(folder: &Path) -> anyhow::Result<Value> {
+    let path = folder.join("manifest.json");
+    serde_json::from_str(&read_text(&path)?)
+        .with_context(|| format!("{}: no manifest of a run", path.display()))
 }
 
 /// The record files of a run. They grow in a folder of their own and appear when they are whole.
